@@ -1,0 +1,208 @@
+"""The one shape of a check module.
+
+    lab = LabChecks("04-transactions", context="import psycopg")
+
+    @lab.exercise("transfer", points=6, hints=("...", "...", "..."), read="04-transactions#lost-updates")
+    def transfer(answer: Answer, bench: Bench) -> TransferHistory:   # drives: runs the answer, returns a history
+        ...
+
+    @transfer.property(misconception="Reading, then writing what was read, loses the other write.")
+    def no_lost_update(history: TransferHistory) -> Ruling:          # judges: a pure function of the history
+        '''Money is conserved under every interleaving.'''
+        return history.total == 100 or fail(expected="...", happened="...", evidence=[...])
+
+Driving and judging are separate so that judges are unit-tested from hand-written histories.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, TypeVar
+
+from grader.verdict import Evidence, Finding, Outcome
+
+H = TypeVar("H")
+Kind = Literal["python", "sql", "value"]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A property does not hold; says what was expected, what happened and why one believes it."""
+
+    expected: str
+    happened: str
+    misconception: str = ""  # overrides the property's own when the run tells two mistakes apart
+    evidence: tuple[Evidence, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unknown:
+    """The workload did not produce the situation the property speaks about."""
+
+    why: str
+    evidence: tuple[Evidence, ...] = ()
+
+
+Ruling = bool | Failed | Unknown
+
+
+def fail(expected: str, happened: str, misconception: str = "", evidence: Sequence[Evidence] = ()) -> Failed:
+    """A failing ruling. `return holds or fail(...)` reads well in a judge."""
+    return Failed(expected, happened, misconception, tuple(evidence))
+
+
+def unknown(why: str, evidence: Sequence[Evidence] = ()) -> Unknown:
+    """An honest "we cannot tell": earns nothing, is not held against the idea of the answer."""
+    return Unknown(why, tuple(evidence))
+
+
+class NotAnswered(Exception):
+    """Raised by a driver or the worker when the answer is still the untouched stub."""
+
+
+class Rejected(Exception):
+    """The answer cannot be judged as it stands; the message is one clear sentence for the learner."""
+
+
+class InfrastructureFault(Exception):
+    """Our fault, not the learner's (a server died, no disk): retried, never a zero."""
+
+
+@dataclass(frozen=True)
+class Property(Generic[H]):
+    """One thing that must hold. `rule` is a pure function of the history."""
+
+    name: str
+    claim: str
+    rule: Callable[[H], Ruling]
+    weight: float = 1.0
+    needs: tuple[str, ...] = ()  # names of properties that must pass first, else SKIP
+    misconception: str = ""
+    read: str = ""
+
+    def judge(self, history: H, passed: set[str]) -> Finding:
+        def finding(outcome: Outcome, **more: Any) -> Finding:
+            return Finding(self.name, self.claim, outcome, weight=self.weight, read=self.read, **more)
+
+        missing = [n for n in self.needs if n not in passed]
+        if missing:
+            return finding(
+                Outcome.SKIP, happened=f"Not looked at, because it rests on: {', '.join(missing)}."
+            )
+        ruling = self.rule(history)
+        if isinstance(ruling, Failed):
+            return finding(
+                Outcome.FAIL,
+                expected=ruling.expected,
+                happened=ruling.happened,
+                misconception=ruling.misconception or self.misconception,
+                evidence=ruling.evidence,
+            )
+        if isinstance(ruling, Unknown):
+            return finding(Outcome.UNKNOWN, happened=ruling.why, evidence=ruling.evidence)
+        if ruling is not True:  # a judge that returns False says nothing useful: a bug of ours
+            raise TypeError(
+                f"property {self.name} returned {ruling!r}; return True, fail(...) or unknown(...)"
+            )
+        return finding(Outcome.PASS)
+
+
+@dataclass
+class Exercise(Generic[H]):
+    """One exercise: what the learner binds, what it is worth, how it is driven and judged."""
+
+    id: str
+    drive: Callable[[Any, Any], H]
+    points: float
+    kind: Kind
+    hints: tuple[str, str, str]
+    binds: tuple[str, ...]
+    read: str = ""
+    coverage: Callable[[H], str] = lambda history: ""
+    properties: list[Property[H]] = field(default_factory=list)
+
+    def property(
+        self,
+        *,
+        weight: float = 1.0,
+        needs: Sequence[str] = (),
+        misconception: str = "",
+        read: str = "",
+    ) -> Callable[[Callable[[H], Ruling]], Property[H]]:
+        """Register a judge; its name is the property, the first line of its docstring the sentence shown."""
+
+        def register(rule: Callable[[H], Ruling]) -> Property[H]:
+            claim = (inspect.getdoc(rule) or "").split("\n\n")[0].replace("\n", " ").strip()
+            if not claim:
+                raise ValueError(f"property {rule.__name__} of {self.id} needs a docstring")
+            known = {p.name for p in self.properties}
+            if unknown_needs := set(needs) - known:
+                raise ValueError(f"{rule.__name__} needs {sorted(unknown_needs)}, not declared above it")
+            prop = Property(
+                rule.__name__, claim, rule, weight, tuple(needs), misconception, read or self.read
+            )
+            self.properties.append(prop)
+            return prop
+
+        return register
+
+    def judge(self, history: H) -> tuple[Finding, ...]:
+        """Every property in declared order, as findings."""
+        findings: list[Finding] = []
+        passed: set[str] = set()
+        for prop in self.properties:
+            found = prop.judge(history, passed)
+            findings.append(found)
+            if found.outcome is Outcome.PASS:
+                passed.add(prop.name)
+        return tuple(findings)
+
+
+class LabChecks:
+    """All exercises of one lab, in order.
+
+    slug: "04-transactions".
+    context: Python source run before every answer of the lab (imports, domain types). The build writes the
+    same source into the lab's set-up cell, so a notebook and a bare answer file see the same names.
+    """
+
+    def __init__(self, slug: str, *, context: str = "") -> None:
+        self.slug = slug
+        self.context = context
+        self.exercises: dict[str, Exercise[Any]] = {}
+
+    def exercise(
+        self,
+        id: str,
+        *,
+        points: float,
+        hints: tuple[str, str, str],
+        kind: Kind = "python",
+        binds: Sequence[str] = (),
+        read: str = "",
+        coverage: Callable[[Any], str] | None = None,
+    ) -> Callable[[Callable[[Any, Any], H]], Exercise[H]]:
+        """Register a driver `(answer, bench) -> history` as exercise `id`.
+
+        binds: the names the answer must bind, `id` alone if omitted.
+        """
+
+        def register(drive: Callable[[Any, Any], H]) -> Exercise[H]:
+            if id in self.exercises:
+                raise ValueError(f"exercise {id} is declared twice in {self.slug}")
+            exercise: Exercise[H] = Exercise(
+                id,
+                drive,
+                points,
+                kind,
+                hints,
+                tuple(binds) or (id,),
+                read,
+                coverage or (lambda history: ""),
+            )
+            self.exercises[id] = exercise
+            return exercise
+
+        return register
