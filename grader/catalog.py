@@ -11,10 +11,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from grader.checks.exercise import LabChecks
+from typing import Any
 
 SLUG = re.compile(r"(?P<number>\d{2})-(?P<name>[a-z][a-z0-9]*(?:-[a-z0-9]+)*)")
 
@@ -86,8 +83,8 @@ class Unit:
     def has_lab(self) -> bool:
         return self.lab_source.is_file()
 
-    def checks(self) -> LabChecks:
-        """The lab's check module, `grader.checks.<identifier>.lab`.
+    def checks(self) -> Any:
+        """The lab's check module, `grader.checks.<identifier>.lab`, a `LabChecks` (imported by name: this is a leaf).
 
         A course kept outside this package may bring check modules of its own in `<root>/checks/`.
         Raises CatalogError if there is none or it speaks of another lab.
@@ -106,7 +103,7 @@ class Unit:
                 f"{self.slug} has no check module: write grader/checks/{self.identifier}/__init__.py with a "
                 f'`lab = LabChecks("{self.slug}")`, or let `grader new {self.slug}` scaffold it.'
             ) from None
-        lab: LabChecks | None = getattr(module, "lab", None)
+        lab = getattr(module, "lab", None)
         if lab is None or lab.slug != self.slug:
             raise CatalogError(f'{name} must bind `lab = LabChecks("{self.slug}")`.')
         return lab
