@@ -1,0 +1,123 @@
+"""Fixtures every test may use. Servers are real, started once a run and shared by all xdist workers.
+
+services          the running servers of a home made for this run (session)
+postgres          the throw-away cluster, `services.judge_postgres` (session)
+empty_database    a function that gives the URL of one new empty database for a role
+fresh_database    the name of a new clone of `shop_small` on `postgres`, dropped after the test
+redis_url         an empty Redis-protocol database of the worker's own
+home              an empty GRADER_HOME for this test alone, with the environment cleared of server addresses;
+                  whatever is started in it is stopped and removed afterwards
+
+The process that began the run makes the home and puts GRADER_HOME in the environment; workers inherit it, and
+`services.up` is safe to call from all of them. The same process takes everything down at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+_made: list[Path] = []
+
+
+def make_home() -> Path:
+    """A new home in a short place. The servers' user may pass through it but not list it."""
+    folder = Path(tempfile.mkdtemp(prefix="bm-home-"))
+    if os.getuid() == 0:
+        folder.chmod(0o711)
+    return folder
+
+
+def remove_home(folder: Path) -> None:
+    """Stops whatever runs in `folder` and deletes it with all it kept elsewhere."""
+    from grader import services
+
+    before = os.environ.get("GRADER_HOME")
+    os.environ["GRADER_HOME"] = str(folder)
+    try:
+        services.down()
+        services.forget()
+    finally:
+        if before is None:
+            del os.environ["GRADER_HOME"]
+        else:
+            os.environ["GRADER_HOME"] = before
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        _made.append(make_home())
+        os.environ["GRADER_HOME"] = str(_made[0])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    while _made:
+        remove_home(_made.pop())
+
+
+@pytest.fixture(scope="session")
+def services():
+    from grader import services
+
+    return services.up()
+
+
+@pytest.fixture(scope="session")
+def postgres(services):
+    return services.judge_postgres
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    folder = make_home()
+    monkeypatch.setenv("GRADER_HOME", str(folder))
+    for name in ("DATABASE_URL", "REDIS_URL", "GRADER_POSTGRES_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    yield folder
+    for name in ("DATABASE_URL", "REDIS_URL", "GRADER_POSTGRES_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    remove_home(folder)
+
+
+@pytest.fixture
+def empty_database(postgres) -> Iterator[Callable[[str], str]]:
+    """Call it with a role ("admin", "learner", "judge") to get that role's URL; one database a test."""
+    import psycopg
+
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(postgres.url(), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name} OWNER learner")
+    yield lambda role="admin": postgres.url(name, role)
+    with psycopg.connect(postgres.url(), autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def fresh_database(postgres) -> Iterator[str]:
+    from grader import shop
+
+    shop.ensure_template(postgres, "shop_small")
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    shop.clone(postgres, "shop_small", name)
+    yield name
+    shop.drop(postgres, name)
+
+
+@pytest.fixture
+def redis_url(services) -> str:
+    import redis
+
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    with redis.Redis.from_url(services.judge_redis.url) as client:
+        first = int(client.connection_pool.connection_kwargs["db"])
+    url = services.judge_redis.at(first + 2 + int(worker))
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
