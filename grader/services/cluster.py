@@ -115,7 +115,7 @@ class Cluster:
         self.socket.unlink(missing_ok=True)
         self.log.write_bytes(self.log.read_bytes()[-100_000:] if self.log.exists() else b"")
         listen = "127.0.0.1" if self.port else ""
-        command = [
+        command: list[str | Path] = [
             self.program,
             "-D",
             self.data,

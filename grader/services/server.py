@@ -67,7 +67,7 @@ class RedisServer:
         parts = urlsplit(self.url)
         query = {name: value for name, value in parse_qsl(parts.query) if name != "db"}
         if parts.scheme == "unix":
-            return parts._replace(query=urlencode({**query, "db": str(database)}, safe="/")).geturl()
+            return f"unix://{parts.path}?{urlencode({**query, 'db': str(database)}, safe='/')}"
         return parts._replace(path=f"/{database}", query=urlencode(query, safe="/")).geturl()
 
     @property
