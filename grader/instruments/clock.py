@@ -1,0 +1,317 @@
+"""One virtual clock for the answer, the provider and the servers.
+
+The judge owns a `VirtualClock`; nothing moves it but the judge and those who sleep on it.
+
+    clock = VirtualClock()                                   # 2030-01-01 12:00 UTC
+    clock.now(), clock.time()                                # aware datetime, seconds since 1970
+    clock.advance(30)                                        # wakes sleepers, expires keys of attached proxies
+
+The answer receives an `AnswerClock`: `now()` -> aware datetime, `time()` and `monotonic()` -> float, `sleep(seconds)`,
+`await asleep(seconds)`. It reaches the judge in one of two ways:
+
+- through callbacks, for plain calls: `answer.spawn(callbacks=clock.callbacks("clock"))` and the argument
+  `Resource("clock", "clock")`;
+- over a socket, for apps and for sleeps that the judge holds, because nobody waits for callbacks while the judge talks
+  HTTP: `path = clock.serve(bench.scratch())`, and in the worker `connect(path)` or `Resource("clock", path)`.
+
+sleeping="advance" (the default): a sleep moves the clock on by its length and returns at once; right for one caller.
+sleeping="hold": a sleeper waits until the clock reaches its moment, so several callers share one time; the judge looks
+at `clock.sleepers` and moves on with `clock.advance_to_next()`. No mode waits for real time.
+
+TTLs: a `RespProxy(..., clock=clock)` translates them (see `grader.instruments.resp.expiry`). Without a proxy,
+`age_keys(client, seconds)` makes every key of a server that much older.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+import os
+import socket
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+START = datetime(2030, 1, 1, 12, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LONGEST_SLEEP = 10 * 365 * 24 * 3600.0  # seconds; a longer sleep is a bug of the answer
+
+
+class VirtualClock:
+    """The judge's clock. Thread-safe. `reads` and `sleeps` tell how the answer used it."""
+
+    def __init__(self, start: datetime | str = START, *, sleeping: str = "advance") -> None:
+        moment = datetime.fromisoformat(start) if isinstance(start, str) else start
+        if moment.tzinfo is None:
+            raise ValueError("the clock needs an aware datetime: add tzinfo=UTC")
+        if sleeping not in ("advance", "hold"):
+            raise ValueError('sleeping is "advance" or "hold"')
+        self.sleeping = sleeping
+        self.reads = 0
+        self.sleeps: list[float] = []  # seconds, in order of asking
+        self.changed = threading.Condition(threading.RLock())
+        self._start_us = self._us = round((moment - _EPOCH) / timedelta(microseconds=1))
+        self._asleep: dict[int, int] = {}  # sleeper -> moment in microseconds
+        self._count = 0
+        self._watchers: list[Callable[[], None]] = []
+        self._doors: list[_Door] = []
+
+    def now(self) -> datetime:
+        return _EPOCH + timedelta(microseconds=self._us)
+
+    def time(self) -> float:
+        return self._us / 1e6
+
+    def ms(self) -> int:
+        """Whole milliseconds since 1970."""
+        return self._us // 1000
+
+    def monotonic(self) -> float:
+        """Seconds since the clock was made."""
+        return (self._us - self._start_us) / 1e6
+
+    elapsed = monotonic
+
+    @property
+    def sleepers(self) -> list[datetime]:
+        """When those who sleep now will wake, soonest first."""
+        with self.changed:
+            return [_EPOCH + timedelta(microseconds=m) for m in sorted(self._asleep.values())]
+
+    def watch(self, told: Callable[[], None]) -> None:
+        """`told()` is called after every move of the clock."""
+        with self.changed:
+            self._watchers.append(told)
+
+    def advance(self, seconds: float) -> None:
+        """Moves on. Watchers run before sleepers wake: what is due has happened when they look."""
+        if not seconds >= 0 or math.isinf(seconds):
+            raise ValueError(f"a clock cannot advance by {seconds} seconds")
+        self._move(self._us + round(seconds * 1e6))
+
+    def set(self, moment: datetime) -> None:
+        """Jumps to `moment`, also backwards: the wall clocks of real machines do."""
+        self._move(round((moment - _EPOCH) / timedelta(microseconds=1)))
+
+    def advance_to_next(self) -> bool:
+        """Moves to where the next sleeper wakes; False if nobody sleeps."""
+        with self.changed:
+            due = min(self._asleep.values(), default=None)
+        if due is None:
+            return False
+        self._move(max(due, self._us))
+        return True
+
+    def sleep(self, seconds: float) -> None:
+        """What the answer's sleep does on the judge's side. Raises ValueError as time.sleep does."""
+        if not 0 <= seconds <= LONGEST_SLEEP:
+            raise ValueError("sleep length must be non-negative and below ten years")
+        with self.changed:
+            self.sleeps.append(seconds)
+        if self.sleeping == "advance":
+            self.advance(seconds)
+            return
+        with self.changed:
+            self._count += 1
+            me = self._count
+            self._asleep[me] = due = self._us + round(seconds * 1e6)
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self._us >= due or me not in self._asleep)
+            self._asleep.pop(me, None)
+            self.changed.notify_all()
+
+    def wake_all(self) -> None:
+        """Ends every sleep without moving the clock: the check is over."""
+        with self.changed:
+            self._asleep.clear()
+            self.changed.notify_all()
+
+    def callbacks(self, name: str = "clock") -> dict[str, Callable[..., Any]]:
+        """Handlers for `answer.spawn(callbacks=...)`; only for sleeping="advance"."""
+        return {f"{name}.{word}": handler for word, handler in self._handlers().items()}
+
+    def serve(self, folder: Path | str, name: str = "clock.sock") -> str:
+        """Opens a socket in `folder` for workers to `connect` to; closed by `close`. Returns its path."""
+        path = str(Path(folder) / name)
+        self._doors.append(_Door(path, self._handlers()))
+        return path
+
+    def close(self) -> None:
+        self.wake_all()
+        for door in self._doors:
+            door.close()
+        self._doors.clear()
+
+    def __enter__(self) -> VirtualClock:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _handlers(self) -> dict[str, Callable[..., Any]]:
+        def read() -> int:
+            with self.changed:
+                self.reads += 1
+                return self._us
+
+        return {"read": read, "start": lambda: self._start_us, "sleep": lambda s: self.sleep(float(s))}
+
+    def _move(self, us: int) -> None:
+        with self.changed:
+            self._us = us
+            watchers = list(self._watchers)
+        for told in watchers:
+            told()
+        with self.changed:
+            self.changed.notify_all()
+
+
+class AnswerClock:
+    """The clock as the answer sees it. `ask(name, *args)` reaches the judge."""
+
+    def __init__(self, ask: Callable[..., Any]) -> None:
+        self._ask = ask
+
+    def now(self) -> datetime:
+        """The moment, an aware datetime in UTC."""
+        return _EPOCH + timedelta(microseconds=int(self._ask("read")))
+
+    def time(self) -> float:
+        """Seconds since 1970, like time.time()."""
+        return int(self._ask("read")) / 1e6
+
+    def monotonic(self) -> float:
+        """Seconds since some fixed moment, like time.monotonic()."""
+        return (int(self._ask("read")) - int(self._ask("start"))) / 1e6
+
+    def sleep(self, seconds: float) -> None:
+        """Sleeps on the virtual clock, like time.sleep()."""
+        if seconds < 0:
+            raise ValueError("sleep length must be non-negative")
+        self._ask("sleep", float(seconds))
+
+    async def asleep(self, seconds: float) -> None:
+        """Sleeps on the virtual clock, like asyncio.sleep()."""
+        if isinstance(self._ask, _Line):
+            await self._ask.later("sleep", float(seconds))  # fifty may sleep at once: no thread each
+        else:
+            await asyncio.to_thread(self.sleep, seconds)
+
+
+def local_clock(start: datetime | str = START) -> AnswerClock:
+    """A clock of one's own, no judge needed: for lessons and notebooks."""
+    handlers = VirtualClock(start)._handlers()
+    return AnswerClock(lambda name, *args: handlers[name](*args))
+
+
+def connect(path: str) -> AnswerClock:
+    """The worker's end of `VirtualClock.serve`. One connection a thread, so held sleeps do not block others."""
+    return AnswerClock(_Line(path))
+
+
+def for_answer(url: str, ask: Callable[..., Any]) -> AnswerClock:
+    """The clock of a `Resource("clock", url)`: url is a socket path, an ISO moment, or a callback's name."""
+    if url.startswith("/"):
+        return connect(url)
+    if url[:1].isdigit():
+        return local_clock(url)
+    return AnswerClock(lambda name, *args: ask(f"{url}.{name}", args, {}))
+
+
+def age_keys(client: Any, seconds: float) -> list[str]:
+    """Makes every key with a TTL `seconds` older by the judge's hand; returns the keys that were due.
+
+    `client` is a redis.Redis. Keys that are due are deleted, of the others the TTL is reduced.
+    """
+    source = (
+        "local gone = {} for _, k in ipairs(redis.call('KEYS', '*')) do local t = redis.call('PTTL', k) "
+        "if t >= 0 then if t <= tonumber(ARGV[1]) then redis.call('DEL', k) gone[#gone + 1] = k "
+        "else redis.call('PEXPIRE', k, t - tonumber(ARGV[1])) end end end return gone"
+    )
+    gone = client.eval(source, 0, round(seconds * 1000))
+    return [k if isinstance(k, str) else k.decode("utf-8", "backslashreplace") for k in gone]
+
+
+class _Line:
+    """Asks over the socket; reconnects after a fork and in every thread."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._mine = threading.local()
+
+    def __call__(self, name: str, *args: Any) -> Any:
+        if getattr(self._mine, "pid", None) != os.getpid():
+            sock = socket.socket(socket.AF_UNIX)
+            sock.connect(self._path)
+            self._mine.file, self._mine.pid = sock.makefile("rwb"), os.getpid()
+        file = self._mine.file
+        file.write(json.dumps([name, *args]).encode() + b"\n")
+        file.flush()
+        return self._read(file.readline())
+
+    async def later(self, name: str, *args: Any) -> Any:
+        reader, writer = await asyncio.open_unix_connection(self._path)
+        try:
+            writer.write(json.dumps([name, *args]).encode() + b"\n")
+            return self._read(await reader.readline())
+        finally:
+            writer.close()
+
+    def _read(self, line: bytes) -> Any:
+        if not line:
+            raise RuntimeError("the clock has stopped: the check is over")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise ValueError(answer["error"])
+        return answer["value"]
+
+
+class _Door:
+    """Accepts askers on a unix socket; a thread each."""
+
+    def __init__(self, path: str, handlers: dict[str, Callable[..., Any]]) -> None:
+        self._handlers = handlers
+        self._path = path
+        self._socket = socket.socket(socket.AF_UNIX)
+        self._socket.bind(path)
+        self._socket.listen(128)
+        self._open: set[socket.socket] = set()
+        threading.Thread(target=self._accept, name="virtual clock", daemon=True).start()
+
+    def close(self) -> None:
+        # Closing alone does not wake a thread in accept().
+        for sock in [self._socket, *self._open]:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        Path(self._path).unlink(missing_ok=True)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                sock, _ = self._socket.accept()
+            except OSError:
+                return
+            self._open.add(sock)
+            threading.Thread(target=self._answer, args=(sock,), name="virtual clock", daemon=True).start()
+
+    def _answer(self, sock: socket.socket) -> None:
+        with sock, sock.makefile("rwb") as file:
+            try:
+                while line := file.readline(4096):
+                    file.write(json.dumps(self._reply(line)).encode() + b"\n")
+                    file.flush()
+            except OSError:
+                pass  # the worker died
+        self._open.discard(sock)
+
+    def _reply(self, line: bytes) -> dict[str, Any]:
+        try:
+            name, *args = json.loads(line)
+            return {"value": self._handlers[name](*args)}
+        except (ValueError, TypeError, KeyError) as error:
+            return {"error": str(error)}

@@ -1,0 +1,148 @@
+"""Expiry under a virtual clock: how a TTL in a real server obeys a clock that is not the server's.
+
+Every moment of virtual time is mapped to a real moment thirty days ahead, by one constant `shift`:
+
+    PEXPIRETIME in the server  ==  virtual milliseconds + shift
+
+Commands that set an expiry are sent on as their absolute form (`SET k v EX 30` -> `SET k v PXAT <virtual now + 30 s
++ shift>`), commands that read one are translated back, and so are `TIME` and the calls a Lua script makes. Real time
+spent in a check therefore expires nothing; when the virtual clock advances, the proxy deletes the keys whose virtual
+moment has come. Not translated: RESTORE, fields of hashes (HEXPIRE family), Functions (FCALL). Keyspace
+notifications say `del`, not `expired`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from grader.instruments.resp.commands import name_of
+from grader.instruments.resp.protocol import decode
+
+ReplyMap = Callable[[bytes], bytes]
+AHEAD_MS = 30 * 24 * 3600 * 1000
+_RELATIVE = {b"EX": 1000, b"PX": 1}
+_ABSOLUTE = {b"EXAT": 1000, b"PXAT": 1}
+
+# One line, so that line numbers in a script's error messages stay what the learner wrote.
+_LUA = (
+    "local redis = (function(real, now, shift) local function at(ms) return string.format('%.0f', ms + shift) end "
+    "local function words(...) local a = {{...}} local c = string.upper(tostring(a[1])) local n = tonumber(a[3]) "
+    "local rel = {{EXPIRE=1000, PEXPIRE=1}} local abs = {{EXPIREAT=1000, PEXPIREAT=1}} "
+    "if rel[c] and n and n > 0 then a[1] = 'PEXPIREAT' a[3] = at(now + n * rel[c]) "
+    "elseif abs[c] and n then a[1] = 'PEXPIREAT' a[3] = at(n * abs[c]) "
+    "elseif (c == 'SETEX' or c == 'PSETEX') and n and n > 0 then "
+    "a = {{'SET', a[2], a[4], 'PXAT', at(now + n * (c == 'SETEX' and 1000 or 1))}} "
+    "elseif c == 'SET' or c == 'GETEX' then for i = (c == 'SET' and 4 or 3), #a do "
+    "local o = string.upper(tostring(a[i])) local v = tonumber(a[i+1]) "
+    "if (o == 'EX' or o == 'PX') and v and v > 0 then a[i] = 'PXAT' a[i+1] = at(now + v * (o == 'EX' and 1000 or 1)) "
+    "elseif (o == 'EXAT' or o == 'PXAT') and v then a[i] = 'PXAT' a[i+1] = at(v * (o == 'EXAT' and 1000 or 1)) end "
+    "end end return c, a end "
+    "local function run(f, ...) local c, a = words(...) "
+    "if c == 'TIME' then return {{string.format('%.0f', math.floor(now / 1000)), "
+    "string.format('%.0f', (now % 1000) * 1000)}} end "
+    "if c == 'TTL' or c == 'PTTL' or c == 'EXPIRETIME' or c == 'PEXPIRETIME' then "
+    "local v = f('PEXPIRETIME', a[2]) if type(v) ~= 'number' or v < 0 then return v end v = v - shift "
+    "if c == 'PTTL' then return v - now elseif c == 'TTL' then return math.floor((v - now + 500) / 1000) "
+    "elseif c == 'EXPIRETIME' then return math.floor((v + 500) / 1000) end return v end "
+    "return f(unpack(a)) end "
+    "return setmetatable({{call = function(...) return run(real.call, ...) end, "
+    "pcall = function(...) return run(real.pcall, ...) end}}, {{__index = real}}) end)(redis, {now}, {shift}) "
+    "local server = redis; "
+)
+
+
+@dataclass
+class Expiry:
+    """The translation for one server. `now_ms` is the virtual clock in milliseconds since 1970."""
+
+    now_ms: Callable[[], int]
+    shift: int = 0
+    scripts: dict[bytes, bytes] = field(default_factory=dict)  # SHA1 -> source, as clients loaded them
+
+    def __post_init__(self) -> None:
+        self.shift = self.shift or int(time.time() * 1000) + AHEAD_MS - self.now_ms()
+
+    def outgoing(self, args: list[bytes]) -> tuple[list[bytes], ReplyMap | None]:  # noqa: PLR0911
+        """The command to send to the server, and how to translate its reply back."""
+        name = name_of(args)
+        match name:
+            case "EXPIRE" | "PEXPIRE" if len(args) >= 3:
+                return self._moment(args, 1000 if name == "EXPIRE" else 1, relative=True), None
+            case "EXPIREAT" | "PEXPIREAT" if len(args) >= 3:
+                return self._moment(args, 1000 if name == "EXPIREAT" else 1, relative=False), None
+            case "SETEX" | "PSETEX" if len(args) == 4 and (ms := _positive(args[2])):
+                ms *= 1000 if name == "SETEX" else 1
+                return [b"SET", args[1], args[3], b"PXAT", self._at(self.now_ms() + ms)], None
+            case "SET":
+                return self._options(args, 3), None
+            case "GETEX":
+                return self._options(args, 2), None
+            case "TTL" | "PTTL" | "EXPIRETIME" | "PEXPIRETIME" if len(args) == 2:
+                return [b"PEXPIRETIME", args[1]], lambda frame: self._back(name, frame)
+            case "TIME":
+                return args, self._time
+            case "SCRIPT" if len(args) == 3 and args[1].upper() == b"LOAD":
+                self.scripts[hashlib.sha1(args[2], usedforsecurity=False).hexdigest().encode()] = args[2]
+            case "SCRIPT" if len(args) > 1 and args[1].upper() == b"FLUSH":
+                self.scripts.clear()
+            case "EVAL" if len(args) > 2:
+                self.scripts[hashlib.sha1(args[1], usedforsecurity=False).hexdigest().encode()] = args[1]
+                return [b"EVAL", self._script(args[1]), *args[2:]], None
+            case "EVALSHA" if len(args) > 2 and args[1].lower() in self.scripts:
+                return [b"EVAL", self._script(self.scripts[args[1].lower()]), *args[2:]], None
+        return args, None
+
+    def limit(self) -> int:
+        """Keys whose PEXPIRETIME is at most this are due."""
+        return self.now_ms() + self.shift
+
+    def _at(self, virtual_ms: int) -> bytes:
+        return b"%d" % (virtual_ms + self.shift)
+
+    def _moment(self, args: list[bytes], unit: int, *, relative: bool) -> list[bytes]:
+        ms = _positive(args[2]) * unit
+        if not ms:
+            return args  # EXPIRE k 0 deletes, EXPIRE k x is refused: the server knows best
+        return [b"PEXPIREAT", args[1], self._at(ms + (self.now_ms() if relative else 0)), *args[3:]]
+
+    def _options(self, args: list[bytes], start: int) -> list[bytes]:
+        out = list(args)
+        for i in range(start, len(args) - 1):
+            option, value = args[i].upper(), _positive(args[i + 1])
+            if value and option in _RELATIVE:
+                out[i : i + 2] = [b"PXAT", self._at(self.now_ms() + value * _RELATIVE[option])]
+            elif value and option in _ABSOLUTE:
+                out[i : i + 2] = [b"PXAT", self._at(value * _ABSOLUTE[option])]
+        return out
+
+    def _back(self, name: str, frame: bytes) -> bytes:
+        moment = decode(frame)
+        if not isinstance(moment, int) or moment < 0:
+            return frame
+        moment -= self.shift
+        left = moment - self.now_ms()
+        value = {"PTTL": left, "TTL": (left + 500) // 1000, "EXPIRETIME": (moment + 500) // 1000}.get(
+            name, moment
+        )
+        return b":%d\r\n" % value
+
+    def _time(self, frame: bytes) -> bytes:
+        if not frame.startswith(b"*"):
+            return frame
+        seconds, ms = divmod(self.now_ms(), 1000)
+        first, second = b"%d" % seconds, b"%d" % (ms * 1000)
+        return b"*2\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n" % (len(first), first, len(second), second)
+
+    def _script(self, source: bytes) -> bytes:
+        prefix = _LUA.format(now=self.now_ms(), shift=self.shift).encode()
+        if source.startswith(b"#!"):
+            head, _, body = source.partition(b"\n")
+            return head + b"\n" + prefix + body
+        return prefix + source
+
+
+def _positive(word: bytes) -> int:
+    return int(word) if word.isdigit() else 0
