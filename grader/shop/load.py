@@ -12,14 +12,19 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import psycopg
 from psycopg import sql
 
 from grader.shop.generate import SEED, TABLES, Generator, generator, sections
 
-Progress = Callable[[str, float], None]
+Progress = Callable[[str, float], None]  # what is being done, and the fraction of the whole that is done
+Connection = psycopg.Connection[tuple[object, ...]]
+Statement = sql.SQL | sql.Composed
+_NOTHING = sql.SQL("SELECT")
 # In this order the longest steps start first, and what another table is computed from comes before it.
 _COPY_ORDER = ("order_items", "orders", "payments", "customers", "products", "inventory", "accounts")
 _BLOCK = 1 << 18
@@ -36,15 +41,25 @@ def quiet(message: str, fraction: float) -> None:
 
 
 def fill(
-    url: str, orders: int, seed: int = SEED, progress: Progress = quiet, owner: str | None = None
+    url: str,
+    orders: int,
+    seed: int = SEED,
+    progress: Progress = quiet,
+    owner: str | None = None,
+    at_last: Statement = _NOTHING,
 ) -> None:
     """Make the seven tables in the database at `url` and load them; resumes a fill that was interrupted.
 
     owner: role the objects shall belong to (default: the role of the connection).
+    at_last: a statement that commits together with the end of the fill: the caller's mark that it is whole.
     Raises psycopg.Error as the server gives it (no disk, no permission, a table already there).
     """
     with _Loader(url, orders, seed, progress, owner) as loader:
-        loader.run()
+        loader.run(at_last)
+
+
+def _vacuum(table: str, connection: Connection) -> None:
+    connection.execute(f"VACUUM (ANALYZE) {table}".encode())
 
 
 class _Loader:
@@ -60,7 +75,7 @@ class _Loader:
     def __exit__(self, *exception: object) -> None:
         self.main.close()
 
-    def _connect(self) -> psycopg.Connection[tuple[object, ...]]:
+    def _connect(self) -> Connection:
         connection = psycopg.connect(self.url, autocommit=True)
         connection.execute(_SESSION)
         if self.owner:
@@ -74,7 +89,7 @@ class _Loader:
             f"references {t}" for t in references
         ]
 
-    def run(self) -> None:
+    def run(self, at_last: Statement) -> None:
         self._remember()
         self._copy_all()
         self._in_two(
@@ -82,8 +97,10 @@ class _Loader:
         )
         self._in_two("references", ("order_items", "payments", "orders", "inventory"))
         self._progress("Collecting statistics", 0.93)
-        self._parallel([lambda c, t=t: c.execute(f"VACUUM (ANALYZE) {t}") for t in _COPY_ORDER])
-        self.main.execute("DROP SCHEMA building CASCADE")
+        self._parallel([partial(_vacuum, table) for table in _COPY_ORDER])
+        with self.main.transaction():
+            self.main.execute("DROP SCHEMA building CASCADE")
+            self.main.execute(at_last)
         self._progress("Shop ready", 1.0)
 
     def _remember(self) -> None:
@@ -107,14 +124,16 @@ class _Loader:
                 copy.result()
 
     @staticmethod
-    def _write(shop: Generator, table: str, file: Path) -> Path:
+    def _write(shop: Generator, table: str, file: Path) -> BinaryIO:
         shop.write_text(table, file)
-        return file
+        rows = file.open("rb")
+        file.unlink()  # it goes when it is closed, also when we are killed
+        return rows
 
-    def _copy(self, table: str, file: Path) -> None:
+    def _copy(self, table: str, rows: BinaryIO) -> None:
         with self._connect() as connection, connection.transaction(), connection.cursor() as cursor:
             cursor.execute(sections("schema.sql", "table")[table].encode())
-            with file.open("rb") as rows, cursor.copy(f"COPY {table} FROM STDIN (FREEZE)") as copy:
+            with rows, cursor.copy(f"COPY {table} FROM STDIN (FREEZE)") as copy:
                 while block := rows.read(_BLOCK):
                     copy.write(block)
             cursor.execute(
@@ -126,11 +145,10 @@ class _Loader:
                     f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"
                 )
             self._note(cursor, f"copy {table}")
-        file.unlink()
 
     def _in_two(self, kind: str, tables: Sequence[str]) -> None:
-        def step(table: str) -> Callable[[psycopg.Connection[tuple[object, ...]]], None]:
-            def alter(connection: psycopg.Connection[tuple[object, ...]]) -> None:
+        def step(table: str) -> Callable[[Connection], None]:
+            def alter(connection: Connection) -> None:
                 with connection.transaction(), connection.cursor() as cursor:
                     cursor.execute(sections("schema.sql", kind)[table].encode())
                     self._note(cursor, f"{kind} {table}")
@@ -139,8 +157,8 @@ class _Loader:
 
         self._parallel([step(t) for t in tables if f"{kind} {t}" not in self.done])
 
-    def _parallel(self, steps: Sequence[Callable[[psycopg.Connection[tuple[object, ...]]], object]]) -> None:
-        def run(step: Callable[[psycopg.Connection[tuple[object, ...]]], object]) -> None:
+    def _parallel(self, steps: Sequence[Callable[[Connection], object]]) -> None:
+        def run(step: Callable[[Connection], object]) -> None:
             with self._connect() as connection:
                 step(connection)
 
