@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from grader.shop.generate import TABLES, write_parquet
-    from grader.shop.templates import TEMPLATES, clone, create, drop, ensure_database, ensure_template
+    from grader.shop.templates import TEMPLATES, clone, create, drop, ensure_shop, ensure_template
 
 __all__ = [
     "TABLES",
@@ -19,7 +19,7 @@ __all__ = [
     "clone",
     "create",
     "drop",
-    "ensure_database",
+    "ensure_shop",
     "ensure_template",
     "write_parquet",
 ]

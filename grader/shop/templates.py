@@ -92,15 +92,15 @@ def ensure_template(server: Server, name: str, progress: Progress | None = None)
         admin.execute(closed.format(sql.Identifier(kind.database)))
 
 
-def ensure_database(server: Server, name: str = "shop", progress: Progress | None = None) -> None:
+def ensure_shop(server: Server, name: str = "shop", progress: Progress | None = None) -> None:
     """Make a learner's own database, named like the template it equals, unless one of that name is there.
 
     Whatever is there is the learner's work and stays as it is, whichever version made it.
     """
-    kind = template(name)
     with _maintenance(server) as admin:
         if _exists(admin, name):
             return
+        kind = template(name)
         admin.execute("SELECT pg_advisory_lock(%s)", [_LOCK])
         if not _exists(admin, name):
             _rename(admin, _build(admin, server, kind, name, progress or quiet), name)
