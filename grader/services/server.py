@@ -53,6 +53,11 @@ class PostgresServer:
         tail = f"?{urlencode(query, safe='/')}" if query else ""
         return f"postgresql://{login}@{place}/{quote(database, safe='')}{tail}"
 
+    def shown(self) -> str:
+        """Where it is, for people: no password."""
+        place = str(self.socket_dir) if self.socket_dir else f"{self.host}:{self.port}"
+        return place
+
 
 @dataclass(frozen=True)
 class RedisServer:
@@ -61,6 +66,11 @@ class RedisServer:
     url: str
     version: str = ""
     bundled: bool = True
+
+    def shown(self) -> str:
+        """Where it is, for people: no password."""
+        parts = urlsplit(self.url)
+        return str(self.socket_path or f"{parts.hostname}:{parts.port or 6379}")
 
     def at(self, database: int) -> str:
         """The URL of another numbered database of this server (a bundled one has 256, others often 16)."""
