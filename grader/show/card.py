@@ -93,20 +93,20 @@ def card_text(verdict: Verdict, width: int = WIDTH) -> str:
 
 
 def _finding_text(finding: Finding, width: int) -> list[str]:
-    lead = f"{SYMBOLS[finding.outcome]} {finding.outcome:<8}"
+    lead = f"{SYMBOLS[finding.outcome]} {finding.outcome:<9}"
     claim = wrap(finding.claim, width - len(lead))
     out = [lead + claim[0], *(" " * len(lead) + more for more in claim[1:])]
     for label, text in _reasons(finding):
-        body = paragraph(text, width - 18).split("\n")
-        out.append(f"    {label + ':':<14}{body[0]}")
-        out += [" " * 18 + more for more in body[1:]]
+        body = paragraph(text, width - 20).split("\n")
+        out.append(f"    {label + ':':<16}{body[0]}")
+        out += [" " * 20 + more for more in body[1:]]
     if finding.outcome in (Outcome.PASS, Outcome.SKIP):
         return out
     for exhibit in finding.evidence:
         shown = evidence_text(exhibit, width - 6).split("\n")
         out += ["", f"    {clean(exhibit.title)}", *(("      " + text).rstrip() for text in shown)]
     if finding.read:
-        out += [*([""] if finding.evidence else []), f"    {'Read on:':<14}{_read_on(finding.read)}"]
+        out += [*([""] if finding.evidence else []), f"    {'Read on:':<16}{_read_on(finding.read)}"]
     return out
 
 
@@ -156,7 +156,7 @@ def _pill(words: str, colour: str) -> str:
 def _finding_html(finding: Finding) -> str:
     claim = (
         '<div style="display:flex; gap:12px; align-items:baseline">'
-        f'<div style="flex:0 0 104px">{_pill(f"{SYMBOLS[finding.outcome]} {finding.outcome}", _COLOURS[finding.outcome])}</div>'
+        f'<div style="flex:0 0 118px">{_pill(f"{SYMBOLS[finding.outcome]} {finding.outcome}", _COLOURS[finding.outcome])}</div>'
         f'<div style="flex:1 1 0; min-width:0">{esc(finding.claim)}</div></div>'
     )
     body = [_paragraph(label, esc(text)) for label, text in _reasons(finding)]
@@ -170,7 +170,7 @@ def _finding_html(finding: Finding) -> str:
 
 def _paragraph(label: str, body: str) -> str:
     return (
-        '<div style="display:flex; gap:12px; margin:3px 0"><div style="flex:0 0 104px; font-weight:bold">'
+        '<div style="display:flex; gap:12px; margin:3px 0"><div style="flex:0 0 118px; font-weight:bold">'
         f'{esc(label)}</div><div style="flex:1 1 0; min-width:0; white-space:pre-wrap; overflow-wrap:anywhere">'
         f"{body}</div></div>"
     )
@@ -178,5 +178,5 @@ def _paragraph(label: str, body: str) -> str:
 
 def _link(read: str) -> str:
     if read.startswith("https://"):
-        return f'<a href="{esc(read)}" target="_blank" rel="noopener">{esc(read)}</a>'
+        return f'<a href="{esc(read)}" target="_blank" rel="noopener" style="color:inherit; text-decoration:underline">{esc(read)}</a>'
     return esc(_read_on(read))

@@ -154,7 +154,7 @@ def _draw_step(step: Step, x: float, y: float, width: float) -> tuple[str, float
     for i, words in enumerate(lines):
         parts.append(svg.text(x + 11, y + 17 + 16 * i, words, style=style))
     for i, words in enumerate(remark):
-        mark = ("⧗ " if step.state == "waits" else "→ ") if i == 0 else "  "
+        mark = "" if step.state == "waits" else "→ " if i == 0 else "  "
         fill = svg.BAD if step.state == "error" else svg.DOUBT if step.state == "waits" else svg.MUTED
         weight = "bold" if step.state in ("waits", "error") else "normal"
         parts.append(
