@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import Any
 
 
@@ -14,6 +15,16 @@ def register(subparsers: Any) -> None:
     build.add_argument("--check", action="store_true", help="change nothing; exit 1 if anything would change")
     build.add_argument("--execute", action="store_true", help="run the lessons even if unchanged")
     build.set_defaults(run=run_build)
+    verify = subparsers.add_parser("verify", help="the kill matrix: every answer against every property")
+    verify.add_argument("lab", nargs="?", help="slug, number or name; every lab if omitted")
+    verify.add_argument("--exercise", default="", help="only this exercise")
+    verify.add_argument("--json", action="store_true", help="the matrix as data")
+    verify.add_argument("--repeat", type=int, default=1, metavar="N", help="judge everything N times")
+    verify.add_argument("--load", action="store_true", help="with every core kept busy")
+    verify.set_defaults(run=run_verify)
+    new = subparsers.add_parser("new", help="scaffold a unit: lesson, lab, checks and variants")
+    new.add_argument("slug", help="two digits and lower-case words: 04-transactions")
+    new.set_defaults(run=run_new)
 
 
 def run_build(arguments: argparse.Namespace) -> int:
@@ -39,6 +50,56 @@ def run_build(arguments: argparse.Namespace) -> int:
     except (SourceError, catalog.CatalogError) as error:
         print(f"Nothing was written.\n{error}", file=sys.stderr)
         return 1
+
+
+def run_verify(arguments: argparse.Namespace) -> int:
+    import json
+
+    from grader import catalog
+    from grader.authoring.matrix import verify
+    from grader.authoring.print_matrix import print_matrix
+    from grader.authoring.source import SourceError
+
+    try:
+        root = catalog.root()
+        units = [catalog.unit(arguments.lab, root)] if arguments.lab else catalog.labs(root)
+        whole = []
+        for unit in units:
+            matrix = verify(unit, exercise=arguments.exercise, repeat=arguments.repeat, load=arguments.load)
+            whole.append(matrix)
+            if not arguments.json:
+                print_matrix(matrix)
+        orphans = [] if arguments.lab else _orphans(root, {unit.slug for unit in units})
+    except (SourceError, catalog.CatalogError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    if arguments.json:
+        print(json.dumps({"labs": [m.to_json() for m in whole], "orphans": orphans}, indent=1))
+    for orphan in orphans:
+        print(orphan, file=sys.stderr)
+    return 0 if all(m.ok for m in whole) and not orphans else 1
+
+
+def run_new(arguments: argparse.Namespace) -> int:
+    from grader import catalog
+    from grader.authoring.new import scaffold
+    from grader.authoring.source import SourceError
+
+    try:
+        root = catalog.root()
+        for path in scaffold(arguments.slug, root):
+            print(f"wrote {path.relative_to(root)}")
+    except (SourceError, catalog.CatalogError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"Next: grader build {arguments.slug} && grader verify {arguments.slug}")
+    return 0
+
+
+def _orphans(root: Path, slugs: set[str]) -> list[str]:
+    """Variants of labs that do not exist."""
+    folders = sorted(p for p in (root / "tests" / "labs").glob("*/") if p.name != "__pycache__")
+    return [f"tests/labs/{p.name}/ belongs to no lab." for p in folders if p.name not in slugs]
 
 
 def main(argv: list[str] | None = None) -> int:
