@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-Role = Literal["admin", "learner", "judge"]
 
 
 @dataclass(frozen=True)
@@ -40,8 +38,11 @@ class PostgresServer:
     def major(self) -> int:
         return int(self.version.split(".")[0])
 
-    def url(self, database: str = "postgres", role: Role = "admin") -> str:
-        """A postgresql:// URL for psycopg; for SQLAlchemy replace the scheme by postgresql+psycopg."""
+    def url(self, database: str = "postgres", role: str = "admin") -> str:
+        """A postgresql:// URL for psycopg; for SQLAlchemy replace the scheme by postgresql+psycopg.
+
+        role: "admin" (superuser), "learner" (owns the shop) or "judge" (reads, search_path pg_catalog).
+        """
         user, password = self.users[role]
         login = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
         query = dict(self.options)
