@@ -1,0 +1,216 @@
+"""The boxed launcher: the same interface as the trusted one, behind a wall.
+
+    with BoxLauncher() as launcher:
+        judge_answer("04-transactions", "transfer", source, launcher=launcher)     # servers of its own
+        with launcher.submission():                                                # or: of a whole submission
+            ...
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import psycopg
+
+from grader.checks.exercise import InfrastructureFault
+from grader.judge.box import wall
+from grader.judge.box.compartment import Plan
+from grader.judge.box.servers import BoxedPostgres, BoxedRedis, start_postgres, start_redis
+from grader.judge.box.slot import Running, Slot
+from grader.judge.box.template import Template, ensure_template
+from grader.judge.launch import LIMITS
+from grader.services.server import PostgresServer
+
+_WORKER_LIMITS = {**LIMITS, "processes": 192, "file_size": 64 << 20}
+_WORKER_TMP = 96 << 20  # bytes an answer may write to its /tmp
+
+# Everything a role that is no superuser could have left behind for the next answer on the same server.
+_TRACES = """
+SELECT (SELECT count(*) FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+          WHERE r.rolname = 'learner'),
+       (SELECT count(*) FROM pg_catalog.pg_authid WHERE rolname = 'learner' AND rolpassword IS NOT NULL),
+       (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usename = 'learner' AND pid <> pg_catalog.pg_backend_pid()),
+       (SELECT count(*) FROM pg_catalog.pg_prepared_xacts)
+"""
+
+
+class BoxLauncher:
+    """Boxes for one judging process. level: "bubblewrap", "landlock", or None for the best this machine gives."""
+
+    def __init__(self, level: str | None = None, template: Template | None = None) -> None:
+        if level == "bubblewrap" and (problem := wall.bubblewrap_problem()):
+            raise wall.BoxUnavailable(problem)
+        self.name = level or wall.choose_level()
+        self._template = template or ensure_template()
+        self._slot: Slot | None = None
+        self._servers: Servers | None = None
+        self._kept = False
+
+    def __enter__(self) -> BoxLauncher:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def slot(self) -> Slot:
+        """The box, started if there is none or the last one ended."""
+        if self._slot is not None and not self._slot.alive():
+            self._discard()
+            self._slot.close()
+            self._slot = None
+        if self._slot is None:
+            self._slot = Slot(self.name, self._template.data)
+        return self._slot
+
+    def servers(self) -> Servers:
+        """This answer's or submission's servers, started if there are none."""
+        if self._servers is None:
+            self._servers = Servers(self.slot(), self._template)
+        return self._servers
+
+    @contextmanager
+    def submission(self) -> Iterator[None]:
+        """Answers judged in this block share their servers, as long as none of them left a trace."""
+        self._discard()
+        self._kept = True
+        try:
+            yield
+        finally:
+            self._kept = False
+            self._discard()
+
+    @contextmanager
+    def open(self) -> Iterator[BoxedPlace]:
+        place = BoxedPlace(self.slot(), self.servers())
+        clean = False
+        try:
+            yield place
+            clean = True
+        finally:
+            place.close()
+            if not (clean and self._kept and self._servers is not None and self._servers.reusable()):
+                self._discard()
+
+    def close(self) -> None:
+        self._discard()
+        if self._slot is not None:
+            self._slot.close()
+            self._slot = None
+
+    def _discard(self) -> None:
+        servers, self._servers = self._servers, None
+        if servers is not None:
+            servers.close()
+
+
+class Servers:
+    """The servers of one answer or submission. Valkey starts when first asked for."""
+
+    def __init__(self, slot: Slot, template: Template) -> None:
+        self._slot = slot
+        self._postgres = start_postgres(slot, template)
+        self._redis: BoxedRedis | None = None
+
+    def postgres(self) -> PostgresServer:
+        self._postgres.await_ready()
+        return self._postgres.server
+
+    def redis_url(self) -> str:
+        if self._redis is None:
+            self._redis = start_redis(self._slot)
+        self._redis.await_ready()
+        return self._redis.server.url
+
+    def reusable(self) -> bool:
+        """Whether the next answer would find the servers as the last one did. A used Valkey is replaced."""
+        if self._redis is not None:
+            self._redis.boxed.close()
+            self._redis = None
+        if not self._postgres.boxed.ready:
+            return True
+        try:
+            with psycopg.connect(self._postgres.server.url(), connect_timeout=5, autocommit=True) as admin:
+                admin.execute(
+                    "SELECT pg_catalog.pg_terminate_backend(pid, 2000) FROM pg_catalog.pg_stat_activity "
+                    "WHERE usename = 'learner'"
+                )
+                return admin.execute(_TRACES).fetchone() == (0, 0, 0, 0)
+        except psycopg.Error:
+            return False
+
+    def close(self) -> None:
+        self._postgres.boxed.close()
+        if self._redis is not None:
+            self._redis.boxed.close()
+
+
+class BoxedPlace:
+    """Implements `launch.Place` for one answer: each worker in a compartment of its own."""
+
+    owned = True
+
+    def __init__(self, slot: Slot, servers: Servers) -> None:
+        self._slot = slot
+        self._servers = servers
+        self._workers: dict[int, Running] = {}
+        self._folders: list[Path] = []
+
+    @property
+    def postgres(self) -> PostgresServer:
+        return self._servers.postgres()
+
+    @property
+    def redis_url(self) -> str:
+        return self._servers.redis_url()
+
+    def fork(self) -> tuple[socket.socket, int]:
+        ours, theirs = socket.socketpair()
+        try:
+            running = self._slot.start({"kind": "worker", "directory": "/tmp"}, self._plan(), [theirs.fileno()])
+        except InfrastructureFault:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self._workers[running.pid] = running
+        return ours, running.pid
+
+    def _plan(self) -> Plan:
+        limits = tuple(_WORKER_LIMITS.items())
+        if self._slot.level == "bubblewrap":
+            return Plan(
+                "namespaces",
+                hidden=(wall.TEMPLATE,),
+                readonly=(str(self._slot.inside),),
+                tmpfs=(("/tmp", _WORKER_TMP), ("/dev/shm", 16 << 20)),
+                limits=limits,
+            )
+        folder = self._slot.new_folder("w")
+        self._folders.append(folder)
+        readable = (*wall.weak_readable(), str(self._slot.inside))
+        return Plan("landlock", readable=readable, writable=(str(folder), "/dev/null"), limits=limits)
+
+    def kill(self, pid: int) -> None:
+        if (running := self._workers.get(pid)) is not None:
+            running.kill()
+
+    def scratch(self) -> Path:
+        folder = self._slot.scratch()
+        self._folders.append(folder)
+        return folder
+
+    def close(self) -> None:
+        for running in self._workers.values():
+            with contextlib.suppress(OSError):
+                running.close()
+        self._workers.clear()
+        for folder in self._folders:
+            shutil.rmtree(folder, ignore_errors=True)
