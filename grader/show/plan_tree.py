@@ -131,8 +131,8 @@ class Node:
     def label(self) -> str:
         """The node in EXPLAIN's own words: "Index Scan using orders_pkey on orders o"."""
         kind = self.operation or self.node_type
-        if self.strategy == "Hashed" and kind == "Aggregate":
-            kind = "HashAggregate"
+        if kind == "Aggregate":
+            kind = {"Hashed": "HashAggregate", "Sorted": "GroupAggregate"}.get(self.strategy, kind)
         if self.join_type not in ("", "Inner") and kind.endswith(("Join", "Loop")):
             kind = f"{kind} ({self.join_type})"
         text = f"{'Parallel ' if self.parallel else ''}{kind}{' Backward' if self.backward else ''}"
