@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from grader.notebook.attempts import Attempts
 from grader.notebook.history import AnswerMissing, find_answer
 from grader.notebook.judge_client import JudgeClient, JudgeFailed
-from grader.notebook.results import CheckResult, headline
+from grader.notebook.results import CheckResult
+from grader.show.headline import headline
 from grader.verdict import Status, Verdict
 
 if TYPE_CHECKING:

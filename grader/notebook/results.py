@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from grader.verdict import Outcome, Status, Verdict
+from grader.verdict import Verdict
 
 
 class CheckResult:
@@ -66,16 +66,3 @@ class Note:
             '<div style="border-left:4px solid #7a6fd0;padding:6px 12px;max-width:860px">'
             f"<b>{escape(self.title)}</b><div>{escape(self.text)}</div>{code}</div>"
         )
-
-
-def headline(verdict: Verdict) -> str:
-    """One line: "3 of 6 points; 1 of 4 properties does not hold (Money is conserved...)"."""
-    if verdict.status is not Status.JUDGED:
-        return verdict.message or str(verdict.status)
-    score = f"{verdict.points:g} of {verdict.max_points:g} points"
-    missed = [f for f in verdict.findings if f.outcome is not Outcome.PASS]
-    if not missed:
-        return f"{score}, every property holds."
-    worst = next((f for f in missed if f.outcome is Outcome.FAIL), missed[0])
-    verb = "not shown to hold" if worst.outcome is Outcome.UNKNOWN else "not met"
-    return f"{score}, {len(missed)} of {len(verdict.findings)} properties {verb}: {worst.claim}"
