@@ -1,0 +1,9 @@
+# %% [markdown]
+# # A sampler
+#
+# The lesson of the sampler.
+
+# %%
+print(sum(range(4)))
+
+# %%

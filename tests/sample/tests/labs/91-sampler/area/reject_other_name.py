@@ -1,0 +1,3 @@
+# rejected -- "area"
+def surface(radius):
+    return math.pi * radius**2

@@ -1,0 +1,3 @@
+# fails: precise -- "not 3"
+def area(radius):
+    return 3 * radius**2

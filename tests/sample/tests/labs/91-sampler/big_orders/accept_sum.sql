@@ -1,0 +1,2 @@
+-- accepts: adds ones
+SELECT sum(1) FROM amounts WHERE NOT amount < 50

@@ -1,0 +1,2 @@
+# accepts: worked out by hand
+forecast = 1024

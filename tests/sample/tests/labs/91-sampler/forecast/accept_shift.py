@@ -1,0 +1,2 @@
+# accepts: a shift
+forecast = 1 << 10

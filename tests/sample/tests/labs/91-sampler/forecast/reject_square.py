@@ -1,0 +1,2 @@
+# fails: doubles -- "ten times"
+forecast = 100
