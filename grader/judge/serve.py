@@ -23,11 +23,12 @@ _PR_SET_PDEATHSIG = 1
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="grader.judge.serve")
     parser.add_argument("--die-with", type=int, metavar="PID")
+    parser.add_argument("--lab", default="", help="the lab the first request is likely to be about")
     options = parser.parse_args(arguments)
     if options.die_with and not _die_with(options.die_with):
         return 0
     replies = _claim_stdout()
-    _warm()
+    _warm(options.lab)
     for line in sys.stdin.buffer:
         replies.write(json.dumps(_answer(line)).encode() + b"\n")
         replies.flush()
@@ -48,14 +49,16 @@ def _claim_stdout() -> BinaryIO:
     return replies
 
 
-def _warm() -> None:
-    """Pays for imports and services before the first request; what fails here fails again, with words, then."""
+def _warm(lab: str) -> None:
+    """Pays for imports, servers and data before the first request; what fails here fails again, with words, then."""
     try:
-        from grader import judge
+        from grader import services, shop
+        from grader.judge import load_checks, trusted_launcher
 
-        warm = getattr(judge, "warm", None)
-        if warm is not None:
-            warm()
+        trusted_launcher().warm()
+        if lab:
+            load_checks(lab)
+        shop.ensure_template(services.up().judge_postgres, "shop_small")
     except Exception:
         traceback.print_exc()
 

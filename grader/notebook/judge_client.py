@@ -44,12 +44,12 @@ class JudgeClient:
         process = self._process
         return process.pid if process is not None and process.poll() is None else None
 
-    def start(self) -> None:
-        """Starts the process without waiting for it. Idempotent."""
+    def start(self, lab: str = "") -> None:
+        """Starts the process without waiting for it, warm for `lab`. Idempotent."""
         if self.pid is not None:
             return
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "grader.judge.serve"]
+        command = [sys.executable, "-m", "grader.judge.serve", "--lab", lab]
         if threading.current_thread() is threading.main_thread():
             # The kernel's death signal follows the *thread* that started the child.
             command += ["--die-with", str(os.getpid())]
@@ -119,7 +119,7 @@ class JudgeClient:
         self.kill()
 
     def _ask(self, request: dict[str, str | None], waiting: Callable[[float], None]) -> Verdict:
-        self.start()
+        self.start(str(request["lab"]))
         process = self._process
         assert process is not None and process.stdin is not None
         process.stdin.write(json.dumps(request).encode() + b"\n")

@@ -41,7 +41,7 @@ class Lab:
         home = services.home()
         self.attempts = Attempts(home / "attempts.jsonl")
         self._judge = _judge_in(home)
-        self._judge.start()
+        self._judge.start(self.slug)
         self._session = servers.Session()
         servers.use(self._session)
         self._shell = _shell()
@@ -75,8 +75,7 @@ class Lab:
     def check(self, exercise: str) -> CheckResult:
         """Judges the last executed answer and shows the card. The value is the score."""
         found = self._exercise(exercise)
-        result = checking.check(self._desk(), found)
-        return result
+        return checking.check(self._desk(), found)
 
     def replay(self, exercise: str, schedule: str) -> Any:
         """Runs your answer under one schedule, as a counterexample names it, and steps through it."""
@@ -151,7 +150,7 @@ def _known(slug: str) -> str:
 
 def _judge_in(home: Path) -> JudgeClient:
     if home not in _judges:
-        _judges[home] = JudgeClient(home / "logs" / "judge.log")
+        _judges[home] = JudgeClient(home / "logs" / "judging.log")
         atexit.register(_judges[home].close)
     return _judges[home]
 

@@ -112,9 +112,10 @@ class SessionCell:
 
     def news(self) -> str:
         """One line for the cell that let this one go on."""
-        done = [e for e in self.entries if e.outcome is not None and not e.waits]
-        last = done[-1].lines()[-1] if done else "waits"
-        return f"{self.name} went on: {last.removeprefix('waited for ')}"
+        lead = f"{self.name} went on"
+        first = next((i for i, e in enumerate(self.entries) if e.waited_for), 0)
+        told = [e.lines()[-1].rpartition("then: ")[2] for e in self.entries[first:] if e.outcome is not None]
+        return f"{lead}: {'; '.join(told)}"
 
     @property
     def state(self) -> str:

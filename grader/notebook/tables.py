@@ -71,6 +71,8 @@ class Table:
 def _text(value: Any) -> str:
     if value is None:
         return "NULL"
+    if isinstance(value, bool):
+        return str(value).lower()
     text = str(value).replace("\n", "\\n")
     return text if len(text) <= _WIDE else text[: _WIDE - 3] + "..."
 

@@ -113,6 +113,8 @@ class Cluster:
                 stop(remnant, [signal.SIGQUIT], patience=5)
         (self.data / "postmaster.pid").unlink(missing_ok=True)  # nobody works in the folder: it is stale
         self.socket.unlink(missing_ok=True)
+        # Left by a killed server; PostgreSQL takes it for a live one's while its process is not reaped yet.
+        self.socket.with_name(f"{self.socket.name}.lock").unlink(missing_ok=True)
         self.log.write_bytes(self.log.read_bytes()[-100_000:] if self.log.exists() else b"")
         listen = "127.0.0.1" if self.port else ""
         command: list[str | Path] = [
