@@ -17,6 +17,11 @@ from grader.instruments.pgwire import messages
 
 ROLLBACK = messages.query("ROLLBACK")
 DISCARD = messages.query("DISCARD ALL")
+# DISCARD ALL but for prepared statements, which the client that keeps the connection still counts on.
+REFRESH = messages.query(
+    "CLOSE ALL; RESET SESSION AUTHORIZATION; RESET ALL; UNLISTEN *; "
+    "SELECT pg_catalog.pg_advisory_unlock_all(); DISCARD TEMP; DISCARD SEQUENCES"
+)
 
 
 @dataclass(frozen=True)

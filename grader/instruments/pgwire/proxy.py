@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import selectors
 import shutil
 import socket
@@ -11,7 +10,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 from urllib.parse import quote
 
 from psycopg.conninfo import conninfo_to_dict
@@ -59,6 +57,7 @@ class PgProxy:
         self._numbers: dict[str, int] = dict.fromkeys(self.lanes, 0)
         self._pool: dict[bytes, list[Backend]] = {}
         self._cleaning: set[Backend] = set()
+        self.refreshing: set[Session] = set()
         self._own_folder = folder is None
         self.folder = Path(tempfile.mkdtemp(prefix="pgw-")) if folder is None else Path(folder)
         if self._own_folder:
@@ -115,14 +114,18 @@ class PgProxy:
     @property
     def tidy(self) -> bool:
         """No backend is still being cleaned or waited out after its client left."""
-        return not self._cleaning
+        return not self._cleaning and not self.refreshing
+
+    def leaving(self) -> list[Backend]:
+        """Backends that are being cleaned, or cancelled and waited out."""
+        return list(self._cleaning)
 
     def settle(self, seconds: float = 5.0) -> bool:
         """Pumps until `tidy`."""
         deadline = time.monotonic() + seconds
-        while self._cleaning and time.monotonic() < deadline:
+        while not self.tidy and time.monotonic() < deadline:
             self.pump(0.05)
-        return not self._cleaning
+        return self.tidy
 
     def backends(self) -> list[int]:
         """Process ids of every backend the proxy still holds or waits for."""

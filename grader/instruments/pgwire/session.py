@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from grader.instruments.pgwire import messages
-from grader.instruments.pgwire.backend import Backend
+from grader.instruments.pgwire.backend import REFRESH, Backend
 from grader.instruments.pgwire.statement import ROWS_KEPT, Statement
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class Session:
         self._unsynced = False  # an Execute was released without its Sync
         self._skipping = False  # the server ignores messages up to the next Sync
         self._copying = False
+        self._refreshing = False  # the proxy's own housekeeping is under way
         self._discard = False  # the reply under way is not to reach the client
         self._prepared: dict[str, tuple[str, tuple[int, ...]]] = {}
         self._portals: dict[str, tuple[str, tuple[tuple[int, bytes | None], ...], tuple[int, ...]]] = {}
@@ -120,7 +121,7 @@ class Session:
             sql, oids = self._prepared.get(name, ("", ()))
             self._portals[portal] = (sql, params, oids)
             self._extend(m)
-        elif kind == D or kind == C:
+        elif kind in (D, C):
             self._extend(m)
         elif kind == E:
             self._extend(m)
@@ -211,6 +212,15 @@ class Session:
                 self.proxy.note(statement)
         self.close()
 
+    def refresh(self) -> None:
+        """Brings an idle session back to its first state while the client keeps it: settings, temporary
+        tables, cursors, session advisory locks. `proxy.tidy` says when that is done."""
+        if self.backend is not None and self.phase == "ready":
+            self.listens = False
+            self._refreshing = True
+            self.proxy.refreshing.add(self)
+            self._forward(REFRESH)
+
     def refuse(self, sqlstate: str, message: str) -> None:
         """Answers the held statement with an error of the proxy's own and drops the connection."""
         self.to_client(messages.error_response(sqlstate, message))
@@ -242,7 +252,7 @@ class Session:
         if not data:
             self._backend_gone()
             return
-        if not self._discard:
+        if not self._discard and not self._refreshing:
             self.to_client(data)
         backend.buffer += data
         for m in messages.split(backend.buffer):
@@ -268,6 +278,9 @@ class Session:
         if kind == READY:
             backend.status = chr(m[5])
             self._copying = False
+            if self._refreshing:
+                self._refreshing = False
+                self.proxy.refreshing.discard(self)
             if statement is not None:
                 if self._skipping and statement.state == "running":
                     statement.state = "abandoned"
@@ -351,6 +364,7 @@ class Session:
             statement.state = "abandoned"
         self.queue.clear()
         self.proxy.forget_client(self)
+        self.proxy.refreshing.discard(self)
         self.client.close()
         backend, self.backend = self.backend, None
         if backend is not None:

@@ -1,0 +1,326 @@
+"""Plays one schedule: starts the calls, lets one held statement go at a time, waits until all is still."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from grader.instruments.explore.run import Ending, Point, Run, Wait
+from grader.instruments.explore.schedule import Choice
+from grader.instruments.explore.stage import Caller, Lane, Stage
+from grader.instruments.explore.statements import ends_transaction, is_local
+from grader.instruments.pgwire import Session, Statement
+
+FIRST_LOOK = 0.0006  # seconds a statement is given before the server is asked whether it waits
+LAST_LOOK = 0.01
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a caller counts as one that never finishes. All are far beyond what a sound answer needs.
+
+    statements: in one call. thinking: seconds without touching the database while nobody else can move.
+    patience: the same while others could move; they then go on, and the run is marked as timed.
+    """
+
+    statements: int = 200
+    thinking: float = 3.0
+    patience: float = 0.5
+
+
+Choose = Callable[[Run, tuple[Choice, ...], "Play"], Choice]
+
+
+class Play:
+    """One run. choose(run, enabled, play) says what goes next; it is asked only when nothing moves."""
+
+    def __init__(
+        self, stage: Stage, callers: Sequence[Caller], choose: Choose, limits: Limits | None = None
+    ) -> None:
+        self.stage = stage
+        self.limits = limits or Limits()
+        self.run = Run()
+        self._choose = choose
+        self._callers = callers
+        self._lanes: list[Lane] = []
+        self._waiting: dict[Session, tuple[str, ...]] = {}  # sessions the server says wait, and for whom
+        self._since: dict[Session, float] = {}
+        self._quiet = time.monotonic()  # when something last happened
+        self._asleep: set[Lane] = set()
+
+    # -- the course of a run --------------------------------------------------------------------------
+
+    def go(self) -> Run:
+        proxy = self.stage.proxy
+        proxy.clear()
+        proxy.on_finished = self._on_finished
+        self._lanes = self.stage.cast(self._callers)
+        opened = dict(proxy.opened)
+        for lane in self._lanes:
+            lane.begin()
+        try:
+            self._schedule()
+        finally:
+            self._finish()
+        self.run.connections = {
+            lane.name: proxy.opened[lane.name] - opened[lane.name] for lane in self._lanes
+        }
+        return self.run
+
+    def _schedule(self) -> None:
+        before = 0
+        while self._settle():
+            enabled = self._enabled()
+            if not enabled:
+                continue
+            run = self.run
+            choice = self._choose(run, tuple(enabled), self)
+            run.points.append(
+                Point(
+                    tuple(enabled),
+                    tuple(s.held.text if s.held else "" for s in enabled.values()),
+                    choice,
+                    before,
+                    bool(self._waiting),
+                    tuple(s.status for s in enabled.values()),
+                )
+            )
+            run.choices = (*run.choices, choice)
+            before = choice.caller
+            self._move(choice, enabled[choice.plain])
+
+    def _move(self, choice: Choice, session: Session) -> None:
+        statement = session.held
+        assert statement is not None
+        self._quiet = time.monotonic()
+        if choice.fault == "!":
+            self._strike(statement, "abandoned")
+            self._lanes[choice.caller - 1].kill()
+        elif choice.fault == "<":
+            self._strike(statement, "cut")
+            session.cut()
+        else:
+            self._let_checks_pass(statement)
+            self._release(session, lose_reply=choice.fault == ">")
+
+    def _strike(self, statement: Statement, state: Any) -> None:
+        statement.state = state
+        at = len(self.run.choices) - 1
+        self.run.events += [("go", statement, at), ("end", statement, at)]
+
+    def _release(self, session: Session, *, lose_reply: bool = False) -> None:
+        statement = session.held
+        assert statement is not None
+        self.run.events.append(("go", statement, len(self.run.choices) - 1))
+        session.release(lose_reply=lose_reply)
+
+    def _let_checks_pass(self, statement: Statement) -> None:
+        """Before a statement that may close a circle of waits: lets the deadlock checks of those who wait
+        already be over, so that the server's choice of victim does not hang on milliseconds."""
+        timeout = self.stage.deadlock_timeout
+        if not self._waiting or timeout > 0.005 or ends_transaction(statement.sql):
+            return
+        until = max(self._since.values()) + 1.5 * timeout
+        while (left := until - time.monotonic()) > 0:
+            self.stage.proxy.pump(left)
+
+    def _on_finished(self, session: Session, statement: Statement) -> None:
+        self._waiting.pop(session, None)
+        self._since.pop(session, None)
+        self.run.events.append(("end", statement, len(self.run.choices) - 1))
+
+    # -- stillness ------------------------------------------------------------------------------------
+
+    def _enabled(self) -> dict[Choice, Session]:
+        found = {}
+        for lane in self._lanes:
+            for session in sorted(lane.sessions, key=lambda s: s.name):
+                if session.held is not None:
+                    found[Choice(lane.number, session.name[len(lane.name) :])] = session
+        return found
+
+    def _settle(self) -> bool:
+        """Returns True when every caller has ended, or holds a statement, or waits in the server.
+
+        False when all have ended (or were given up).
+        """
+        proxy = self.stage.proxy
+        look = FIRST_LOOK
+        while True:
+            while proxy.pump(0):
+                self._quiet = time.monotonic()
+            if self._pass_local():
+                continue
+            running = [s for s in proxy.sessions if s.current is not None]
+            thinking = [lane for lane in self._lanes if self._thinks(lane)]
+            if not running and not thinking and proxy.tidy:
+                return not all(lane.ended for lane in self._lanes)
+            if thinking or not proxy.tidy:
+                if self._pump(0.001 if any(lane.silent_call for lane in thinking) else 0.02):
+                    continue
+                if not self._bear_with(thinking, running):
+                    continue
+                return True
+            fresh = [s for s in running if s not in self._waiting]
+            if fresh and self._pump(look):
+                continue
+            look = min(look * 2, LAST_LOOK)
+            if self._all_wait(running):
+                return True
+            self._give_up_slow(running)
+
+    def _pump(self, seconds: float) -> bool:
+        moved = self.stage.proxy.pump(seconds)
+        for lane in self._lanes:
+            if lane.silent_call:
+                lane.look()
+        if moved:
+            self._quiet = time.monotonic()
+            self._asleep.clear()
+        return moved
+
+    def _pass_local(self) -> bool:
+        """Lets go of statements nobody else can notice."""
+        passed = False
+        for lane in self._lanes:
+            for session in lane.sessions:
+                statement = session.held
+                if statement is None or lane.ended:
+                    continue
+                if statement.number > self.limits.statements:
+                    self._give_up(lane)
+                    passed = True
+                elif is_local(statement.sql):
+                    self._release(session)
+                    passed = True
+        return passed
+
+    def _thinks(self, lane: Lane) -> bool:
+        """The caller is busy on its own: nothing of it is held, or waits for the server."""
+        if lane.ended or lane in self._asleep:
+            return False
+        return all(s.held is None and s.current is None for s in lane.sessions)
+
+    def _all_wait(self, running: list[Session]) -> bool:
+        """Asks the server whether everything under way waits for one of our sessions, in no circle."""
+        names = {s.pid: s for s in self.stage.proxy.sessions}
+        waits = self.stage.observer.waits([s.pid for s in running])
+        now = time.monotonic()
+        settled = True
+        graph: dict[Session, list[Session]] = {}
+        for session in running:
+            holders = waits.get(session.pid, ())
+            known = [names[p] for p in holders if p in names]
+            if not known:
+                settled = False
+                self._waiting.pop(session, None)
+                continue
+            graph[session] = known
+            self._note_wait(session, tuple(s.name for s in known), now)
+        if self.stage.proxy.pump(0):  # something arrived meanwhile: the picture is old
+            return False
+        return settled and not _circular(graph)
+
+    def _note_wait(self, session: Session, holders: tuple[str, ...], now: float) -> None:
+        self._since.setdefault(session, now)
+        if self._waiting.get(session) == holders:
+            return
+        first = session not in self._waiting
+        self._waiting[session] = holders
+        statement = session.current
+        if statement is None:
+            return
+        for name in holders:
+            if name not in statement.waited_for:
+                statement.waited_for.append(name)
+        if first:
+            self.run.events.append(("waits", statement, len(self.run.choices) - 1))
+            self.run.waits.append(Wait(session.name, holders, statement.text))
+
+    # -- callers that do not come to an end -----------------------------------------------------------
+
+    def _bear_with(self, thinking: list[Lane], running: list[Session]) -> bool:
+        """A caller is silent. True: the others may go on without it."""
+        quiet = time.monotonic() - self._quiet
+        others = bool(self._enabled())
+        listening = thinking and all(any(s.listens for s in lane.sessions) for lane in thinking)
+        if others and quiet > (0.05 if listening else self.limits.patience) and not running:
+            self._asleep.update(thinking)
+            self.run.timed = self.run.timed or not listening
+            return True
+        if quiet > self.limits.thinking:
+            for lane in thinking:
+                self._give_up(lane)
+        return False
+
+    def _give_up_slow(self, running: list[Session]) -> None:
+        if time.monotonic() - self._quiet > self.limits.thinking:
+            for lane in self._lanes:
+                if any(s in running for s in lane.sessions):
+                    self._give_up(lane)
+
+    def _give_up(self, lane: Lane) -> None:
+        self.run.endings += [] if self.run.endings else ["returned"] * len(self._lanes)
+        self.run.endings[lane.number - 1] = "never finished"
+        self._quiet = time.monotonic()
+        lane.kill()
+
+    # -- the end --------------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        """Collects replies and brings every connection back to its first state."""
+        run = self.run
+        given_up = run.endings or ["returned"] * len(self._lanes)
+        run.endings = []
+        for lane, ending in zip(self._lanes, given_up, strict=True):
+            reply = None
+            if lane.call is not None and not lane.killed and lane.ended:
+                reply = lane.call.result(timeout=1.0)
+            run.replies.append(reply)
+            run.endings.append(_ending(lane, reply, ending))
+            lane.call = None
+            self._tidy(lane)
+        self.stage.sweep()
+
+    def _tidy(self, lane: Lane) -> None:
+        sessions = lane.sessions
+        for session in sessions:
+            if session.status != "I" or session.current is not None or session.held is not None:
+                self.run.left_open.append(session.name)
+        lost = any(s.state in ("cut", "lost") for s in self.run.statements if s.lane == lane.name)
+        broken = any(s.sqlstate.startswith(("57P", "08")) for s in self.run.statements if s.lane == lane.name)
+        if lane.killed or lost or broken or any(s.name in self.run.left_open for s in sessions):
+            lane.retire()
+        else:
+            for session in sessions:
+                session.refresh()
+
+
+def _ending(lane: Lane, reply: Any, given_up: Ending) -> Ending:
+    if given_up == "never finished" or not lane.ended:
+        return "never finished"
+    if lane.killed:
+        return "died"
+    if getattr(reply, "ended", ""):
+        return "never finished" if reply.ended == "timeout" else "died"
+    return "raised" if getattr(reply, "error", None) is not None else "returned"
+
+
+def _circular(graph: dict[Session, list[Session]]) -> bool:
+    """Whether somebody waits for itself through others: the server is about to end it."""
+
+    def reaches(start: Session) -> bool:
+        seen: set[Session] = set()
+        todo = list(graph.get(start, ()))
+        while todo:
+            session = todo.pop()
+            if session is start:
+                return True
+            if session not in seen:
+                seen.add(session)
+                todo += graph.get(session, ())
+        return False
+
+    return any(reaches(session) for session in graph)

@@ -1,0 +1,189 @@
+"""The stage: proxy, observer and workers, kept warm from one schedule to the next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol
+
+import psycopg
+
+from grader.instruments.explore.observer import Observer
+from grader.instruments.pgwire import PgProxy, Session
+
+
+class CallUnderWay(Protocol):
+    """What a caller's `begin` returns: see `grader.checks.running.Call`. A `fileno()` that is readable when
+    there is something to look at is used if present; without one `done()` is asked every millisecond."""
+
+    def done(self) -> bool: ...
+
+    def result(self, timeout: float = 10.0) -> Any: ...
+
+
+class Killable(Protocol):
+    def kill(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Caller:
+    """One concurrent call of the answer.
+
+    spawn: makes the process it runs in (`answer.spawn`); called on first use and again after it was killed.
+    begin: starts the call in that process, told the address of the database as this caller must see it.
+    """
+
+    spawn: Callable[[], Any]
+    begin: Callable[[Any, str], CallUnderWay]
+
+
+class Lane:
+    """A caller's place on the stage: its listener, its worker, the call under way."""
+
+    def __init__(self, stage: Stage, number: int) -> None:
+        self.stage = stage
+        self.number = number
+        self.name = f"T{number}"
+        self.caller: Caller | None = None
+        self.worker: Any = None
+        self.call: CallUnderWay | None = None
+        self.ended = False
+        self.killed = False
+        self._fd = -1
+
+    @property
+    def sessions(self) -> list[Session]:
+        return [s for s in self.stage.proxy.sessions if s.lane == self.name]
+
+    def cast(self, caller: Caller) -> None:
+        """Makes sure a live worker of `caller` stands in this lane."""
+        if self.caller is not caller:
+            self.retire()
+            self.caller = caller
+        if self.worker is None:
+            self.worker = caller.spawn()
+
+    def begin(self) -> None:
+        assert self.caller is not None
+        self.ended = self.killed = False
+        call = self.caller.begin(self.worker, self.stage.url(self.number))
+        self.call = call
+        fileno = getattr(call, "fileno", None)
+        self._fd = fileno() if fileno else -1
+        if self._fd >= 0:
+            self.stage.proxy.watch(self._fd, lambda mask: self.look())
+
+    def look(self) -> None:
+        """Notes whether the call has ended."""
+        if self.call is not None and not self.ended and self.call.done():
+            self.ended = True
+            self.unwatch()
+
+    def unwatch(self) -> None:
+        if self._fd >= 0:
+            self.stage.proxy.unwatch(self._fd)
+            self._fd = -1
+
+    @property
+    def silent_call(self) -> bool:
+        """Its end has to be asked for."""
+        return self._fd < 0 and not self.ended
+
+    def kill(self) -> None:
+        """The caller dies: its process and with it its connections."""
+        self.unwatch()
+        self.killed = self.ended = True
+        self.retire()
+
+    def retire(self) -> None:
+        self.unwatch()
+        self.stage.proxy.cut(self.sessions)
+        if self.worker is not None:
+            self.worker.kill()
+            self.worker = None
+
+
+class Stage:
+    """Where schedules are played. Use as a context manager; several explorations may share one.
+
+    url: the database as the answer's role sees it. observer_url: the same server for a role that may look
+    at and end every session (the admin). callers: how many lanes there are.
+    """
+
+    def __init__(self, url: str, observer_url: str, *, callers: int = 2, folder: str | None = None) -> None:
+        self.observer = Observer(observer_url)
+        self.deadlock_timeout = self._hasten_deadlocks(url)
+        self.proxy = PgProxy(
+            url,
+            lanes=[f"T{i + 1}" for i in range(callers)],
+            folder=folder,
+            gate=lambda session, statement: None,
+        )
+        self.lanes = [Lane(self, i + 1) for i in range(callers)]
+
+    def _hasten_deadlocks(self, url: str) -> float:
+        """Makes the server look for deadlocks after a millisecond; returns its timeout in seconds.
+
+        With a short timeout the check of whoever waits first is over before anybody else moves, so it is
+        always the one who closes the circle that the server picks as the victim.
+        """
+        with psycopg.connect(url) as probe:
+            role, database = probe.info.user, probe.info.dbname
+        connection = self.observer.connection
+        names = psycopg.sql.Identifier(role), psycopg.sql.Identifier(database)
+        try:
+            connection.execute(
+                psycopg.sql.SQL("alter role {} in database {} set deadlock_timeout = '1ms'").format(*names)
+            )
+        except psycopg.Error:  # not ours to change: slower, and the victim may vary
+            pass
+        with psycopg.connect(url) as probe:
+            row = probe.execute(
+                "select setting::float / 1000 from pg_catalog.pg_settings where name = 'deadlock_timeout'"
+            ).fetchone()
+        return float(row[0]) if row else 1.0
+
+    def url(self, caller: int = 1, server_url: str | None = None) -> str:
+        """The address through which caller number `caller` must connect."""
+        return self.proxy.url(f"T{caller}", server_url)
+
+    def cast(self, callers: Sequence[Caller]) -> list[Lane]:
+        """Puts the callers on the first lanes, workers alive, and empties the other lanes."""
+        if len(callers) > len(self.lanes):
+            raise ValueError(
+                f"This stage has {len(self.lanes)} lanes and was asked for {len(callers)} callers."
+            )
+        for lane in self.lanes[len(callers) :]:
+            lane.retire()
+        used = self.lanes[: len(callers)]
+        for lane, caller in zip(used, callers, strict=True):
+            lane.cast(caller)
+        return used
+
+    def sweep(self) -> list[int]:
+        """Waits until backends that were left have gone, ending those that stay; returns the ended ones."""
+        if self.proxy.settle(0.2):
+            return []
+        stuck = [b.pid for b in self.proxy.leaving() if b.pid]
+        self.observer.terminate(stuck)
+        deadline = time.monotonic() + 5
+        while not self.proxy.tidy and time.monotonic() < deadline:
+            self.proxy.pump(0.01)
+        return stuck
+
+    def close(self) -> None:
+        for lane in self.lanes:
+            lane.retire()
+        self.sweep()
+        self.proxy.close()
+        self.observer.close()
+
+    def __enter__(self) -> Stage:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()

@@ -1,0 +1,34 @@
+"""What kind of statement it is, as far as the order of statements can matter. Errs towards "it matters"."""
+
+from __future__ import annotations
+
+import re
+
+_COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
+_LOCAL = re.compile(
+    r"(begin|start\s+transaction|savepoint|release|show|deallocate|"
+    r"set\s+(?!constraints|.*\bsnapshot\b))\b[^;]*;?\s*$",
+    re.IGNORECASE | re.DOTALL,
+)
+_COMMIT = re.compile(r"(commit|end|rollback|abort|prepare\s+transaction)\b", re.IGNORECASE)
+
+
+def plain(sql: str) -> str:
+    """`sql` on one line; without comments, unless a quote might hide where they begin."""
+    quoted = any(mark in sql for mark in "'\"$")
+    return " ".join((sql if quoted else _COMMENT.sub(" ", sql)).split())
+
+
+def is_local(sql: str) -> bool:
+    """True if nobody else can tell when it runs: it neither reads nor writes shared data nor takes a lock.
+
+    BEGIN takes no snapshot (the first query does), SET changes the session, SAVEPOINT and RELEASE only
+    bookkeeping of the transaction. ROLLBACK TO gives locks back, so it is not among them.
+    """
+    text = plain(sql)
+    return not text or _LOCAL.match(text) is not None
+
+
+def ends_transaction(sql: str) -> bool:
+    """COMMIT, ROLLBACK and their spellings; ROLLBACK TO too, which may release locks."""
+    return _COMMIT.match(plain(sql)) is not None
