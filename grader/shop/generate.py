@@ -83,6 +83,8 @@ class Generator:
         self.connection, self.scale, self.seed = connection, scale, seed
         self._made: set[str] = set()
         connection.execute(_fill_in((_HERE / "macros.sql").read_text("utf-8"), scale, seed))
+        most = max(scale.orders, scale.customers)  # the smallest shops have more customers than orders
+        connection.execute(f"CREATE TABLE numbers AS SELECT i FROM range(1, {most} + 1) t(i)")
 
     def make(self, table: str) -> None:
         """Make the table, and those it is computed from, inside DuckDB."""
@@ -95,9 +97,9 @@ class Generator:
         self._made.add(table)
 
     def write_text(self, table: str, file: Path) -> None:
-        """Write the rows in the text format of Postgres' COPY."""
+        """Write the rows in the text format of Postgres' COPY. May run in a thread of its own once they are made."""
         self.make(table)
-        self.connection.execute(f"COPY (FROM {table}) TO '{_quoted(file)}' {_COPY_TEXT}")
+        self.connection.cursor().execute(f"COPY (FROM {table}) TO '{_quoted(file)}' {_COPY_TEXT}")
 
     def write_parquet(self, table: str, file: Path) -> None:
         """Write the rows as Parquet; times are UTC without a zone, attributes is text."""

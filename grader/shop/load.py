@@ -14,7 +14,6 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 
 import psycopg
 from psycopg import sql
@@ -32,7 +31,7 @@ _BLOCK = 1 << 18
 _SESSION = (
     "SET search_path = public; SET TimeZone = 'UTC'; SET client_encoding = 'UTF8'; SET statement_timeout = 0;"
     " SET lock_timeout = 0; SET synchronous_commit = off; SET maintenance_work_mem = '256MB';"
-    " SET max_parallel_maintenance_workers = 0; SET client_min_messages = warning"
+    " SET max_parallel_maintenance_workers = 0; SET max_parallel_workers_per_gather = 0; SET enable_hashjoin = off; SET client_min_messages = warning"
 )
 
 
@@ -66,7 +65,7 @@ class _Loader:
     def __init__(self, url: str, orders: int, seed: int, progress: Progress, owner: str | None) -> None:
         self.url, self.orders, self.seed, self.owner = url, orders, seed, owner
         self._progress, self._lock = progress, threading.Lock()
-        self._finished, self._steps = 0, len(self._all_steps())
+        self._finished, self._steps = 0, len(self._all_steps()) + 2  # and statistics, and the end
         self.main = self._connect()
 
     def __enter__(self) -> _Loader:
@@ -95,9 +94,10 @@ class _Loader:
         self._in_two(
             "keys", ("order_items", "orders", "payments", "customers", "products", "inventory", "accounts")
         )
-        self._in_two("references", ("order_items", "payments", "orders", "inventory"))
-        self._progress("Collecting statistics", 0.93)
+        # Before the references: with statistics and a visibility map, their check is a merge of two indexes.
+        self._report("statistics")
         self._parallel([partial(_vacuum, table) for table in _COPY_ORDER])
+        self._in_two("references", ("order_items", "payments", "orders", "inventory"))
         with self.main.transaction():
             self.main.execute("DROP SCHEMA building CASCADE")
             self.main.execute(at_last)
@@ -110,7 +110,7 @@ class _Loader:
         self._finished = len(self.done)
 
     def _copy_all(self) -> None:
-        """DuckDB makes one table after the other, in this thread; each is sent to Postgres as soon as it is there."""
+        """This thread makes one table after the other in DuckDB; others write each out and send it to Postgres."""
         missing = [t for t in _COPY_ORDER if f"copy {t}" not in self.done]
         if not missing:
             return
@@ -119,21 +119,20 @@ class _Loader:
             generator(self.orders, self.seed) as shop,
             ThreadPoolExecutor(2) as pool,
         ):
-            copies = [pool.submit(self._copy, t, self._write(shop, t, Path(folder) / t)) for t in missing]
+            copies = []
+            for table in missing:
+                shop.make(table)
+                copies.append(pool.submit(self._copy, shop, table, Path(folder) / table))
             for copy in copies:
                 copy.result()
 
-    @staticmethod
-    def _write(shop: Generator, table: str, file: Path) -> BinaryIO:
+    def _copy(self, shop: Generator, table: str, file: Path) -> None:
         shop.write_text(table, file)
-        rows = file.open("rb")
-        file.unlink()  # it goes when it is closed, also when we are killed
-        return rows
-
-    def _copy(self, table: str, rows: BinaryIO) -> None:
-        with self._connect() as connection, connection.transaction(), connection.cursor() as cursor:
+        with file.open("rb") as rows, self._connect() as connection, connection.transaction():
+            file.unlink()  # it is gone when it is closed, also when we are killed
+            cursor = connection.cursor()
             cursor.execute(sections("schema.sql", "table")[table].encode())
-            with rows, cursor.copy(f"COPY {table} FROM STDIN (FREEZE)") as copy:
+            with cursor.copy(f"COPY {table} FROM STDIN (FREEZE)".encode()) as copy:
                 while block := rows.read(_BLOCK):
                     copy.write(block)
             cursor.execute(
@@ -167,6 +166,9 @@ class _Loader:
 
     def _note(self, cursor: psycopg.Cursor[tuple[object, ...]], step: str) -> None:
         cursor.execute("INSERT INTO building.done VALUES (%s)", [step])
+        self._report(step)
+
+    def _report(self, step: str) -> None:
         with self._lock:
             self._finished += 1
-            self._progress(f"Shop of {self.orders:,} orders: {step}", 0.9 * self._finished / self._steps)
+            self._progress(f"Shop of {self.orders:,} orders: {step}", self._finished / self._steps)

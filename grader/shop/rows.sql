@@ -3,6 +3,7 @@
 -- Every value is a pure function of (seed, table, row number) in exact integer and decimal arithmetic: no random(),
 -- no hash() (its values may change between DuckDB versions), no floating-point functions. Rows come out in key order.
 -- $orders, $customers, $products, $accounts are row counts. Times are UTC.
+-- `numbers` holds 1, 2, 3, ... in a column i: unlike range(), a table is scanned by several threads, in its order.
 
 -- @rows customers
 SELECT i::BIGINT AS id,
@@ -19,7 +20,7 @@ FROM (
            ascii_name(given(draw(h, 1))) AS first,
            ascii_name(family(draw(h, 2))) AS last,
            domain(draw(h, 4)) AS domain
-    FROM (SELECT i, key(1, i) AS h FROM range(1, $customers + 1) t(i))
+    FROM (SELECT i, key(1, i) AS h FROM numbers WHERE i <= $customers)
 );
 
 -- @rows products
@@ -35,7 +36,7 @@ SELECT i::BIGINT AS id,
        CASE WHEN below(h, 8, 20) = 0
             THEN opening() + to_seconds(below(h, 9, $span)::BIGINT) END AS discontinued_at,
        opening() + to_seconds(below(h, 10, $span)::BIGINT) AS updated_at
-FROM (SELECT i, key(2, i) AS h FROM range(1, $products + 1) t(i));
+FROM (SELECT i, key(2, i) AS h FROM numbers WHERE i <= $products);
 
 -- @rows order_items
 SELECT order_id::BIGINT AS order_id,
@@ -51,7 +52,7 @@ FROM (
         SELECT order_id, line_no, key(3, order_id * 5 + line_no) AS h
         FROM (
             SELECT order_id, unnest(range(1, lines + 1)) AS line_no
-            FROM (SELECT i AS order_id, lines(key(4, i)) AS lines FROM range(1, $orders + 1) t(i))
+            FROM (SELECT i AS order_id, lines(key(4, i)) AS lines FROM numbers WHERE i <= $orders)
         )
     )
 );
@@ -75,16 +76,18 @@ FROM (
                CASE WHEN below(h, 3, 20) = 0 THEN key(1, 1 + below(h, 4, $customers)) ELSE key(1, customer_id) END AS home
         FROM (
             SELECT i, h, skewed(draw(h, 1), $customers) AS customer_id
-            FROM (SELECT i, key(4, i) AS h FROM range(1, $orders + 1) t(i))
+            FROM (SELECT i, key(4, i) AS h FROM numbers WHERE i <= $orders)
         )
     )
-) o JOIN (
-    SELECT order_id, sum(quantity * unit_price)::DECIMAL(12, 2) AS total FROM order_items GROUP BY order_id
-) t ON t.order_id = o.i
-ORDER BY o.i;
+) o POSITIONAL JOIN (
+    -- Every order has lines, so the totals in key order stand row by row beside the orders.
+    SELECT total FROM (
+        SELECT order_id, sum(quantity * unit_price)::DECIMAL(12, 2) AS total FROM order_items GROUP BY order_id
+    ) ORDER BY order_id
+) t;
 
 -- @rows payments
-SELECT row_number() OVER (ORDER BY order_id, attempt)::BIGINT AS id,
+SELECT row_number() OVER ()::BIGINT AS id,
        order_id,
        total AS amount,
        currency,
@@ -92,19 +95,19 @@ SELECT row_number() OVER (ORDER BY order_id, attempt)::BIGINT AS id,
        CASE WHEN attempt < attempts THEN 'failed'
             WHEN status = 'refunded' THEN 'refunded'
             ELSE 'captured' END AS status,
-       CASE WHEN attempt = attempts THEN 'ch_' || lpad(printf('%x', draw(h, 2)), 8, '0') || printf('%x', order_id) END
-           AS provider_reference,
+       CASE WHEN attempt = attempts THEN 'ch_' || draw(h, 2) || '_' || order_id END AS provider_reference,
        placed_at + to_seconds((attempt * 40 + below(h, 3, 30))::BIGINT) AS created_at
 FROM (
-    SELECT id AS order_id, total, currency, status, placed_at, attempt, attempts, key(5, id * 2 + attempt) AS h
+    SELECT *, key(5, order_id * 2 + attempt) AS h
     FROM (
-        SELECT *, CASE WHEN below(key(6, id), 1, 100) < 3 THEN 2 ELSE 1 END AS attempts
-        FROM orders
-        WHERE status NOT IN ('pending', 'cancelled')
-    ), range(1, 3) r(attempt)
-    WHERE attempt <= attempts
-)
-ORDER BY order_id, attempt;
+        SELECT id AS order_id, total, currency, status, placed_at, attempts, unnest(range(1, attempts + 1)) AS attempt
+        FROM (
+            SELECT *, 1 + (below(key(6, id), 1, 100) < 3)::INTEGER AS attempts
+            FROM orders
+            WHERE status NOT IN ('pending', 'cancelled')
+        )
+    )
+);
 
 -- @rows accounts
 SELECT i::BIGINT AS id,
@@ -112,11 +115,11 @@ SELECT i::BIGINT AS id,
        currency(city_of(h)) AS currency,
        (100 * (1 + below(h, 3, 50)))::DECIMAL(14, 2) AS balance,
        opening() + to_seconds(below(h, 4, $span)::BIGINT) AS updated_at
-FROM (SELECT i, key(7, i) AS h FROM range(1, $accounts + 1) t(i));
+FROM (SELECT i, key(7, i) AS h FROM numbers WHERE i <= $accounts);
 
 -- @rows inventory
 SELECT i::BIGINT AS product_id,
        below(h, 1, 500)::INTEGER AS on_hand,
        CASE WHEN below(h, 2, 4) > 0 THEN (5 + below(h, 3, 40))::INTEGER END AS reorder_level,
        opening() + to_seconds(below(h, 4, $span)::BIGINT) AS updated_at
-FROM (SELECT i, key(8, i) AS h FROM range(1, $products + 1) t(i));
+FROM (SELECT i, key(8, i) AS h FROM numbers WHERE i <= $products);
