@@ -26,7 +26,16 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Action = Literal[
-    "go", "hold", "error", "cut before", "cut after", "crash before", "crash after", "duplicate", "garbage"
+    "go",
+    "hold",
+    "error",
+    "error after",
+    "cut before",
+    "cut after",
+    "crash before",
+    "crash after",
+    "duplicate",
+    "garbage",
 ]
 State = Literal["held", "running", "waits", "ok", "error", "cut", "lost", "crash", "abandoned"]
 FINAL: tuple[State, ...] = ("ok", "error", "cut", "lost", "crash", "abandoned")

@@ -1,0 +1,418 @@
+"""The learner's app, run for real: uvicorn on a unix socket in the worker, driven by httpx from outside.
+
+In the worker, as driver source (all values that cross are JSON):
+
+    from grader.instruments import serve as _serve
+    def start_app(path): return _serve.start(app, path)      # {"ok": True, "reason": ""}
+    def stop_app(path): return _serve.stop(path)             # what was left behind, see `stop`
+
+In the judge:
+
+    started = worker.call("start_app", path)                 # reason: why it did not start, one sentence
+    with AppClient(path, journal=journal) as caller:
+        reply = caller.request("POST", "/v1/payments", json={...}, headers={"Idempotency-Key": "k"})
+        reply.status, reply.headers["etag"], reply.json()    # bodies are read up to `largest` bytes
+        calls = [caller.start("GET", "/slow") for _ in range(50)]
+        [c.result() for c in calls]                          # real concurrency
+
+Start-up and shut-down (lifespan) are honoured; `start` returns when the app accepts connections or has failed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import json as jsonlib
+import os
+import threading
+import traceback
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from grader.instruments.steps import Journal
+
+if TYPE_CHECKING:
+    import httpx
+
+START_WITHIN = 10.0  # seconds, a safety net
+STOP_WITHIN = 5.0
+LARGEST_BODY = 1_000_000  # bytes
+ANSWER_FILE = "<answer>"
+
+
+# in the worker
+
+
+class _Watched:
+    """The app, with what uvicorn would only log: why start-up failed, what handlers raised, what still runs."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self.lifespan_error = ""
+        self.errors: list[dict[str, Any]] = []
+        self.under_way = 0
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._lifespan(scope, receive, send)
+            return
+        self.under_way += 1
+        try:
+            await self.app(scope, receive, send)
+        except Exception as error:
+            if len(self.errors) < 20:
+                self.errors.append({"path": str(scope.get("path", ""))[:200], **_described(error)})
+            raise
+        finally:
+            self.under_way -= 1
+
+    async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
+        async def listen(message: Any) -> None:
+            if message["type"].endswith(".failed"):
+                # Starlette sends the whole traceback as the message; its last line says what happened.
+                lines = str(message.get("message", "")).strip().splitlines() or ["no reason given"]
+                self.lifespan_error = lines[-1][:300]
+            await send(message)
+
+        try:
+            await self.app(scope, receive, listen)
+        except BaseException as error:
+            self.lifespan_error = self.lifespan_error or _sentence(error)
+            raise
+
+
+def _described(error: BaseException) -> dict[str, Any]:
+    line = 0
+    for frame in traceback.extract_tb(error.__traceback__):
+        if frame.filename == ANSWER_FILE and frame.lineno:
+            line = frame.lineno
+    return {"type": type(error).__name__, "message": _text(error), "line": line}
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)[:300]
+    except Exception:
+        return ""
+
+
+def _sentence(error: BaseException) -> str:
+    told = _described(error)
+    where = f" (line {told['line']} of your cell)" if told["line"] else ""
+    return f"{told['type']}: {told['message']}{where}"
+
+
+class _Running:
+    """One app on one socket, on a thread and an event loop of its own."""
+
+    def __init__(self, app: Any, path: str) -> None:
+        import uvicorn
+
+        self.watched = _Watched(app)
+        self.reason = ""
+        self.ready = threading.Event()
+        self.threads_before = set(threading.enumerate())
+        self.tasks_left: list[str] = []
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.end: asyncio.Event | None = None
+        running = self
+
+        class Server(uvicorn.Server):
+            def install_signal_handlers(self) -> None:
+                """Signals belong to the worker."""
+
+            async def startup(self, sockets: Any = None) -> None:
+                await super().startup(sockets)
+                running.loop, running.end = asyncio.get_running_loop(), asyncio.Event()
+                running.ready.set()
+
+            async def main_loop(self) -> None:
+                await self.on_tick(0)
+                assert running.end is not None
+                await running.end.wait()  # uvicorn would look ten times a second
+
+        config = uvicorn.Config(
+            self.watched,
+            uds=path,
+            interface="asgi3",
+            lifespan="auto",
+            log_config=None,
+            log_level="critical",
+            access_log=False,
+            timeout_graceful_shutdown=1,
+            loop="asyncio",
+        )
+        self.server = Server(config)
+        self.thread = threading.Thread(target=self._run, name="app", daemon=True)
+
+    def start(self) -> str:
+        """The reason it did not start, "" if it did."""
+        self.thread.start()
+        if not self.ready.wait(START_WITHIN):
+            self.server.should_exit = True
+            return f"the app was not ready within {START_WITHIN:g} seconds: its start-up waits for something"
+        if self.reason or not self.server.started:
+            told = self.watched.lifespan_error or self.reason or "it stopped without a reason"
+            return f"the app failed to start: {told}"
+        return ""
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            self.reason = self.reason or _sentence(error)
+        finally:
+            self.ready.set()
+
+    async def _serve(self) -> None:
+        import contextlib
+
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.server._serve()  # serve() would take over the signals
+        left = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+        self.tasks_left = sorted(getattr(t.get_coro(), "__qualname__", t.get_name())[:80] for t in left)
+
+    def stop(self) -> dict[str, Any]:
+        if self.loop is not None and self.end is not None and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.end.set)
+        self.thread.join(STOP_WITHIN)
+        hangs = self.thread.is_alive()
+        if hangs:
+            self.server.force_exit = True
+            self.thread.join(STOP_WITHIN)
+        ours = {"app", "MainThread"}
+        strangers = [
+            t.name[:80] for t in threading.enumerate() if t not in self.threads_before and t.name not in ours
+        ]
+        return {
+            "stopped": not self.thread.is_alive(),
+            "hangs": hangs,  # did not finish its requests, or swallows cancellation
+            "requests_under_way": self.watched.under_way,
+            "tasks_left": self.tasks_left,
+            "threads_left": sorted(n for n in strangers if not n.startswith(("AnyIO worker", "asyncio_"))),
+            "shutdown_error": self.watched.lifespan_error,
+            "errors": self.watched.errors,
+        }
+
+
+_running: dict[str, _Running] = {}
+
+
+def start(app: Any, path: str) -> dict[str, Any]:
+    """Serves `app` on the unix socket `path`. {"ok": bool, "reason": one sentence if not}."""
+    reason = _why_no_app(app)
+    if not reason:
+        Path(path).unlink(missing_ok=True)
+        running = _Running(app, path)
+        reason = running.start()
+        if not reason:
+            _running[path] = running
+    return {"ok": not reason, "reason": reason}
+
+
+def stop(path: str) -> dict[str, Any]:
+    """Shuts the app down and says what it left behind.
+
+    {"stopped", "hangs": bool, "requests_under_way": int, "tasks_left", "threads_left": names,
+    "shutdown_error": text, "errors": [{"path", "type", "message", "line"}] that handlers let out}
+    """
+    running = _running.pop(path, None)
+    if running is None:
+        return {
+            "stopped": True,
+            "hangs": False,
+            "requests_under_way": 0,
+            "tasks_left": [],
+            "threads_left": [],
+        }
+    report = running.stop()
+    Path(path).unlink(missing_ok=True)
+    return report
+
+
+def _why_no_app(app: Any) -> str:
+    if not callable(app):
+        return f"`app` is {_article(type(app).__name__)}, not an application: bind `app = FastAPI()`"
+    if inspect.isclass(app):
+        return f"`app` is the class {app.__name__}, not an instance: bind `app = {app.__name__}()`"
+    call = app if inspect.isfunction(app) else type(app).__call__
+    try:
+        wanted = [p for p in inspect.signature(call).parameters.values() if p.default is p.empty]
+    except (TypeError, ValueError):
+        return ""
+    if not any(p.kind is p.VAR_POSITIONAL for p in wanted):
+        count = len(wanted) - (0 if inspect.isfunction(app) else 1)
+        if count != 3:
+            return "`app` is no ASGI application: bind `app = FastAPI()`"
+    return ""
+
+
+def _article(name: str) -> str:
+    return f"{'an' if name[:1].lower() in 'aeiou' else 'a'} {name}"
+
+
+# in the judge
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """What came back over HTTP. ended: "" | "timeout" | "broken" (no complete reply)."""
+
+    method: str
+    path: str
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)  # names in lower case; repeated ones joined by ", "
+    body: bytes = b""
+    ended: str = ""
+    truncated: bool = False  # the body went on beyond what is read
+    cookies: tuple[str, ...] = ()  # raw Set-Cookie values
+
+    @property
+    def ok(self) -> bool:
+        return not self.ended and 200 <= self.status < 300
+
+    def json(self) -> Any:
+        """The body as JSON, None if it is no JSON or truncated."""
+        if self.truncated:
+            return None
+        try:
+            return jsonlib.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the reply itself, in words; "" if nothing is."""
+        if self.ended == "timeout":
+            return f"{self.method} {self.path} was never answered"
+        if self.ended:
+            return f"{self.method} {self.path}: the connection closed before a complete reply"
+        if self.truncated:
+            return f"{self.method} {self.path} returned more than {len(self.body):,} bytes"
+        if self.status >= 500:
+            return f"{self.method} {self.path} returned {self.status}: the app raised an exception"
+        return ""
+
+    def line(self) -> str:
+        text = self.body.decode("utf-8", "replace")
+        return self.ended or f"{self.status} {text if len(text) <= 60 else text[:59] + '…'}".strip()
+
+
+class PendingExchange:
+    """A request under way on a thread of its own."""
+
+    def __init__(self, future: Future[Exchange]) -> None:
+        self._future = future
+
+    def done(self) -> bool:
+        return self._future.done()
+
+    def result(self) -> Exchange:
+        """Waits for the reply; the client's timeout ends it in any case."""
+        return self._future.result()
+
+
+class AppClient:
+    """A caller of the learner's app. Cookies are not kept unless `cookies=True`; redirects are not followed.
+
+    timeout: seconds, a safety net and no judgement. journal: receives a note for each request and reply.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        name: str = "caller",
+        base_url: str = "http://shop.test",
+        journal: Journal | None = None,
+        timeout: float = 10.0,
+        largest: int = LARGEST_BODY,
+        cookies: bool = False,
+    ) -> None:
+        import httpx
+
+        self.name, self._journal, self._largest, self._keep = name, journal, largest, cookies
+        # uvicorn closes a connection whose handler raised; a kept one would break the next request instead.
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
+        transport = httpx.HTTPTransport(uds=path, limits=limits)
+        self.http = httpx.Client(transport=transport, base_url=base_url, timeout=timeout)
+
+    def request(self, method: str, path: str, **more: Any) -> Exchange:
+        """Sends and waits. `more`: json, content, data, params, headers, cookies as in httpx."""
+        self._note(f"{method} {path}{_worth_telling(more)}", "")
+        exchange = self._send(method, path, more)
+        self._note(f"{method} {path}", exchange.line())
+        return exchange
+
+    def start(self, method: str, path: str, **more: Any) -> PendingExchange:
+        """Sends without waiting."""
+        future: Future[Exchange] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(self.request(method, path, **more))
+            except BaseException as error:
+                future.set_exception(error)
+
+        threading.Thread(target=run, name="caller", daemon=True).start()
+        return PendingExchange(future)
+
+    def close(self) -> None:
+        self.http.close()
+
+    def __enter__(self) -> AppClient:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _note(self, text: str, result: str) -> None:
+        if self._journal is not None:
+            self._journal.note(self.name, text, result)
+
+    def _send(self, method: str, path: str, more: dict[str, Any]) -> Exchange:
+        import httpx
+
+        request = self.http.build_request(method, path, **more)
+        try:
+            response = self.http.send(request, stream=True)
+            try:
+                return self._read(method, path, response)
+            finally:
+                response.close()
+                if not self._keep:
+                    self.http.cookies.clear()
+        except httpx.TimeoutException:
+            return Exchange(method, path, ended="timeout")
+        except (httpx.TransportError, httpx.DecodingError):
+            return Exchange(method, path, ended="broken")
+
+    def _read(self, method: str, path: str, response: httpx.Response) -> Exchange:
+        body = bytearray()
+        truncated = False
+        for chunk in response.iter_bytes():
+            body += chunk
+            if len(body) > self._largest:
+                truncated = True
+                break
+        headers = {k.lower(): v for k, v in response.headers.items()}
+        cookies = tuple(response.headers.get_list("set-cookie"))
+        return Exchange(
+            method, path, response.status_code, headers, bytes(body[: self._largest]), "", truncated, cookies
+        )
+
+
+def _worth_telling(more: dict[str, Any]) -> str:
+    key = {k.lower(): v for k, v in dict(more.get("headers") or {}).items()}.get("idempotency-key")
+    body = jsonlib.dumps(more["json"])[:60] if "json" in more else ""
+    return (f" {body}" if body else "") + (f" (key {key})" if key else "")
+
+
+def socket_in(folder: Path | str, name: str = "app") -> str:
+    """A socket path in `folder` for `start`; raises ValueError where the path is too long for a socket."""
+    path = os.path.join(str(folder), f"{name}.sock")
+    if len(path.encode()) > 100:
+        raise ValueError(f"{path} is too long for a socket: use a shorter folder")
+    return path
