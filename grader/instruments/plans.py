@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 from psycopg import sql as compose
+from psycopg.rows import tuple_row
 
 from grader.show.plan_tree import Node, Plan, Trigger
 
@@ -42,7 +43,10 @@ def explain(
     chosen = [name if on else f"{name} off" for name, on in options.items() if analyze or on]
     command = f"EXPLAIN ({', '.join([*chosen, 'SETTINGS', 'FORMAT JSON'])}) "
     # A literal text needs no doubling of "%" when there are no parameters.
-    with connection.transaction(force_rollback=True), connection.cursor(binary=True) as cursor:
+    with (
+        connection.transaction(force_rollback=True),
+        connection.cursor(binary=True, row_factory=tuple_row) as cursor,
+    ):
         cursor.execute(compose.SQL(command + sql) if params is None else command + sql, params)
         row = cursor.fetchone()
     if row is None:
