@@ -27,7 +27,8 @@ class Resource:
     "redis"         redis.Redis.from_url(url)                   decode_responses: bool = False
     "async_redis"   redis.asyncio.Redis.from_url(url)           decode_responses: bool = False
     "callback"      a function that asks the judge              url names the handler given to `spawn`
-    "clock"         the virtual clock (grader.instruments.clock) url is its start, ISO 8601 UTC
+    "async_callback"  the same as a coroutine function
+    "clock"         an `AnswerClock` (grader.instruments.clock)  url prefixes its handlers: "clock.now", ...
     "name"          the object bound to `url` in the answer's namespace (or in the driver source)
 
     A resource with the same `id` is made once a worker and reused by later calls.
@@ -82,6 +83,10 @@ class Reply:
 
 class Call(Protocol):
     """A call under way."""
+
+    def fileno(self) -> int:
+        """Readable when its worker has something to say (its reply, or a callback `done` will serve)."""
+        ...
 
     def done(self) -> bool: ...
 
@@ -159,6 +164,7 @@ class Bench(Protocol):
     """The place where an answer is driven: fresh services, private parameters."""
 
     seed: int
+    schedule: str | None  # replay only this schedule (exercises that explore schedules)
 
     def random(self, name: str = "") -> Any:
         """A random.Random derived from the course seed, the exercise and `name`: private parameters."""

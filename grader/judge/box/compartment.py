@@ -69,9 +69,9 @@ def enter(plan: Plan, report: Callable[[int], None]) -> None:
             report(child)
             os._exit(0)
     else:
+        report(os.getpid())
         if plan.data:
             _copy(*plan.data[:2])
-        report(os.getpid())
     os.setsid()
     _limit(plan)
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)

@@ -80,9 +80,12 @@ def _become(control: socket.socket, request: dict[str, Any], fds: list[int]) -> 
             _serve(fds[0])
         _run(request["command"], fds[0])
     except BaseException as error:
-        if not reported:
-            with contextlib.suppress(OSError):
-                control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
+        said = f"{type(error).__name__}: {error}"
+        with contextlib.suppress(OSError):
+            if not reported:
+                control.send(json.dumps({"error": said}).encode())
+            elif request["kind"] == "program":
+                os.write(fds[0], said.encode())
     finally:
         os._exit(1)
 

@@ -89,7 +89,7 @@ class BoxLauncher:
 
     @contextmanager
     def open(self) -> Iterator[BoxedPlace]:
-        place = BoxedPlace(self.slot(), self.servers())
+        place = BoxedPlace(self.slot(), self.servers(), self._template.data)
         clean = False
         try:
             yield place
@@ -157,9 +157,10 @@ class BoxedPlace:
 
     owned = True
 
-    def __init__(self, slot: Slot, servers: Servers) -> None:
+    def __init__(self, slot: Slot, servers: Servers, template: Path) -> None:
         self._slot = slot
         self._servers = servers
+        self.template = template
         self._workers: dict[int, Running] = {}
         self._folders: list[Path] = []
 
@@ -174,7 +175,10 @@ class BoxedPlace:
     def fork(self) -> tuple[socket.socket, int]:
         ours, theirs = socket.socketpair()
         try:
-            running = self._slot.start({"kind": "worker", "directory": "/tmp"}, self._plan(), [theirs.fileno()])
+            plan = self._plan()
+            own = plan.writable[0] if plan.writable else "/tmp"
+            request = {"kind": "worker", "directory": own, "environ": {"HOME": own, "TMPDIR": own}}
+            running = self._slot.start(request, plan, [theirs.fileno()])
         except InfrastructureFault:
             ours.close()
             raise

@@ -145,7 +145,7 @@ def _plan(slot: Slot, sockets: Path, data: tuple[Path, str] | None, tmpfs: str =
             data=(wall.TEMPLATE, data[1], DISK) if data else None,
             limits=_LIMITS,
         )
-    own = (str(sockets), data[1] if data else tmpfs)
+    own = ("/dev/null", str(sockets), data[1] if data else tmpfs)
     copied = (str(data[0]), f"{data[1]}/data", DISK) if data else None
     return Plan("landlock", readable=wall.weak_readable(), writable=own, data=copied, limits=_LIMITS)
 

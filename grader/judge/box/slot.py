@@ -136,7 +136,8 @@ class Slot:
             self._control.recv(16)
 
     def close(self) -> None:
-        self.sweep()
+        with contextlib.suppress(InfrastructureFault):  # one that never started has nothing to sweep
+            self.sweep()
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()

@@ -105,6 +105,8 @@ def weak_command(fd: int) -> tuple[list[str], dict[str, Any]]:
     python = _interpreter(uid)
     environ = {"PATH": "/usr/bin:/bin", "HOME": "/tmp", **_python_environment(python)}
     other = {"user": uid, "group": uid, "extra_groups": []} if os.getuid() == 0 else {}
+    if python.executable != sys.executable:  # a linked copy looks for its library where ours has it
+        environ["LD_LIBRARY_PATH"] = str(Path(python.executable).parents[1] / "lib")
     command = [python.executable, "-m", "grader.judge.box.inside", str(fd)]
     return command, {"pass_fds": (fd,), "cwd": "/", "env": environ, **other}
 
@@ -141,16 +143,41 @@ def _python_environment(python: Interpreter) -> dict[str, str]:
 
 
 def _interpreter(uid: int | None) -> Interpreter:
-    """Ours, or the system's of the same version where the box's user cannot reach ours (uid None: it can)."""
+    """Ours, or a linked copy of it where the box's user cannot reach ours (uid None: the wall sees to that)."""
     if uid is None or uid == os.getuid() or _passable(Path(sys.executable).resolve()):
         return Interpreter(sys.executable, _extra_path())
-    name = f"/usr/bin/python{sys.version_info.major}.{sys.version_info.minor}"
-    if not Path(name).exists():
+    site = Path(sysconfig.get_path("purelib"))
+    if not (_passable(site / "x") and _passable(_package() / "x")):
         raise BoxUnavailable(
-            f"{Path(sys.executable).name} lies in a folder only root may enter, so the box's user cannot run it; "
-            f"install Python {sys.version_info.major}.{sys.version_info.minor} where everybody can, or run as an ordinary user."
+            "This project lies in a folder only root may enter, so the weaker box's user cannot run it; "
+            "move it where everybody may pass through (/opt, /srv), or run as an ordinary user."
         )
-    return Interpreter(name, (sysconfig.get_path("purelib"), str(_package().parent)))
+    base = _linked_python()
+    return Interpreter(str(base / "bin" / Path(sys.executable).resolve().name), (str(site), str(_package().parent)))
+
+
+@functools.cache
+def _linked_python() -> Path:
+    """Our interpreter and its library, hard-linked once into a folder of ours that everybody may enter."""
+    origin = Path(sys.base_prefix)
+    target = places().state / f"python-{origin.stat().st_ino:x}-{sys.hexversion:x}"
+    if not target.exists():
+        building = target.with_name(f"{target.name}.building-{os.getpid()}")
+        link = functools.partial(shutil.copytree, symlinks=True, copy_function=_link)
+        ignored = shutil.ignore_patterns("site-packages", "__pycache__", "test", "tests", "idlelib")
+        for name in ("bin", "lib"):
+            link(origin / name, building / name, ignore=ignored)
+        for folder in (building, *(p for p in building.rglob("*") if p.is_dir() and not p.is_symlink())):
+            folder.chmod(0o755)
+        building.rename(target)
+    return target
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system
+        shutil.copy2(source, target)
 
 
 def _extra_path() -> tuple[str, ...]:
@@ -170,7 +197,7 @@ def _code(python: Interpreter) -> list[Path]:
     site = Path(sysconfig.get_path("purelib"))
     paths = [Path(sys.prefix), Path(sys.base_prefix), _package(), site, base]
     if python.executable != sys.executable:
-        paths = [site, _package(), base]
+        paths = [Path(python.executable).parents[1], site, _package(), base]
     kept: list[Path] = []
     for path in paths:
         covered = path.is_relative_to("/usr") or any(path.is_relative_to(k) for k in kept)

@@ -1,0 +1,100 @@
+"""The bench of one check: fresh databases, an empty Redis, private parameters, all gone afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import os
+import random
+from pathlib import Path
+from typing import Any, Literal
+
+import psycopg
+
+from grader import services, shop
+from grader.checks.exercise import InfrastructureFault
+from grader.judge.launch import Place
+
+Role = Literal["judge", "admin", "learner"]
+_numbers = itertools.count(1)
+
+
+class JudgedBench:
+    """Implements `running.Bench` on a place."""
+
+    def __init__(self, place: Place, exercise: str, seed: int, schedule: str | None = None) -> None:
+        self.seed = seed
+        self.schedule = schedule
+        self._exercise = exercise
+        self._place = place
+        self._databases: list[JudgedDatabase] = []
+        self._redis_used = False
+
+    @property
+    def postgres(self) -> services.PostgresServer:
+        """The server the check's databases live on, for instruments that need its socket."""
+        return self._place.postgres
+
+    def random(self, name: str = "") -> random.Random:
+        digest = hashlib.sha256(f"{self.seed}/{self._exercise}/{name}".encode()).digest()
+        return random.Random(digest)
+
+    def database(self, template: str = "shop_small") -> JudgedDatabase:
+        name = f"check_{os.getpid()}_{next(_numbers)}"
+        try:
+            shop.clone(self._place.postgres, template, name)
+        except psycopg.Error as error:
+            raise InfrastructureFault(f"a fresh database could not be made: {error}") from error
+        database = JudgedDatabase(self._place.postgres, name)
+        self._databases.append(database)
+        return database
+
+    def redis_url(self) -> str:
+        import redis
+
+        if not self._redis_used:
+            with redis.Redis.from_url(self._place.redis_url) as client:
+                client.flushall()
+            self._redis_used = True
+        return self._place.redis_url
+
+    def scratch(self) -> Path:
+        return self._place.scratch()
+
+    def close(self) -> None:
+        for database in self._databases:
+            database.close()
+            if not self._place.owned:
+                with contextlib.suppress(psycopg.Error):
+                    shop.drop(self._place.postgres, database.name)
+
+
+class JudgedDatabase:
+    """Implements `running.Database`; connections are opened once a role and kept for the check."""
+
+    def __init__(self, server: services.PostgresServer, name: str) -> None:
+        self.name = name
+        self._server = server
+        self._connections: dict[Role, psycopg.Connection[tuple[Any, ...]]] = {}
+
+    def url(self, role: Role = "learner") -> str:
+        return self._server.url(self.name, role)
+
+    def connection(self, role: Role = "judge") -> psycopg.Connection[tuple[Any, ...]]:
+        """The judge's own autocommit connection in that role, for instruments; do not close it."""
+        connection = self._connections.get(role)
+        if connection is None or connection.closed:
+            connection = psycopg.connect(self.url(role), autocommit=True)
+            self._connections[role] = connection
+        return connection
+
+    def query(self, sql: str, *params: Any, role: Role = "judge") -> list[tuple[Any, ...]]:
+        return self.connection(role).execute(sql, params or None).fetchall()  # type: ignore[arg-type]
+
+    def execute(self, sql: str, *params: Any, role: Role = "learner") -> None:
+        self.connection(role).execute(sql, params or None)  # type: ignore[arg-type]
+
+    def close(self) -> None:
+        for connection in self._connections.values():
+            connection.close()
