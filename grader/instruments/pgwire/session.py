@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -199,6 +200,7 @@ class Session:
             self._forward(statement.wire)
             return
         self.current = statement
+        statement.sent_at = time.monotonic()
         if statement.executes:
             self.proxy.note(statement)
         self._forward(statement.wire)
@@ -310,6 +312,7 @@ class Session:
 
     def _finish(self, statement: Statement) -> None:
         self.current = None
+        statement.ended_at = time.monotonic()
         statement.transaction_after = self.status
         if statement.state == "running":
             statement.state = "lost" if self._discard else "error" if statement.error else "ok"

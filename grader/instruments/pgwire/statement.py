@@ -43,6 +43,8 @@ class Statement:
     notices: list[str] = field(default_factory=list)
     waited_for: list[str] = field(default_factory=list)  # sessions the server named as blockers
     announced: bool = False
+    sent_at: float = 0.0  # time.monotonic() when it went to the server, and when its reply was complete
+    ended_at: float = 0.0
 
     @property
     def text(self) -> str:
