@@ -20,7 +20,7 @@ from nbgrader.preprocessors import Execute  # type: ignore[import-untyped]
 from traitlets import Bool
 
 from grader import catalog
-from grader.classroom import cells
+from grader.judge import cells
 from grader.classroom.outputs import check_outputs
 from grader.classroom.rebuild import rebuild, unreadable, why_unreadable
 from grader.judge import Launcher, judge_answer, trusted_launcher

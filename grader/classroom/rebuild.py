@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from grader.classroom import cells
+from grader.judge import cells
 
 MISSING = "# This answer was missing from the submission; the cell is as it was released.\n"
 NOTE = "grader"  # key of our notes in the notebook's metadata
@@ -21,9 +21,9 @@ def rebuild(release: dict[str, Any], submitted: dict[str, Any]) -> dict[str, Any
     wanted = {cells.grade_id(c) for c in made["cells"] if _is_answer(c)}
     found = cells.answers(submitted, wanted)
     for cell in made["cells"]:
+        cell["source"] = cells.source(cell) or ""  # the format allows a list of lines, nbgrader wants a string
         if _is_answer(cell):
-            name = cells.grade_id(cell)
-            cell["source"] = found.get(name, _missing(cells.source(cell) or ""))
+            cell["source"] = found.get(cells.grade_id(cell), _missing(cell["source"]))
     return made
 
 
