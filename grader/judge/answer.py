@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from grader.checks.exercise import Exercise, InfrastructureFault, NotAnswered, Rejected
-from grader.checks.running import Error, Reply
+from grader.checks.running import Error, ErrorKind, Reply
 from grader.judge.codec import Channel, decode, encode
 from grader.judge.launch import Place
 from grader.shop import errors
@@ -347,8 +347,8 @@ class PendingCall:
 def _error(data: Any) -> Error | None:
     if not isinstance(data, dict):
         return None
-    kind = data.get("kind")
-    kind = kind if kind in _KINDS else "domain"
+    claimed = data.get("kind")
+    kind: ErrorKind = claimed if claimed in _KINDS else "domain"
     name = str(data.get("type", ""))[:80]
     if kind == "domain" and name not in KNOWN_ERRORS:
         name = "an error of its own"  # a class name the answer chose is text the learner wrote: not echoed

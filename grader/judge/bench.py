@@ -90,10 +90,10 @@ class JudgedDatabase:
         return connection
 
     def query(self, sql: str, *params: Any, role: Role = "judge") -> list[tuple[Any, ...]]:
-        return self.connection(role).execute(sql, params or None).fetchall()  # type: ignore[arg-type]
+        return self.connection(role).execute(sql, params or None).fetchall()
 
     def execute(self, sql: str, *params: Any, role: Role = "learner") -> None:
-        self.connection(role).execute(sql, params or None)  # type: ignore[arg-type]
+        self.connection(role).execute(sql, params or None)
 
     def close(self) -> None:
         for connection in self._connections.values():

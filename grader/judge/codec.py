@@ -67,7 +67,8 @@ def decode(data: Any, depth: int = 0) -> Any:  # noqa: PLR0911
         return [decode(v, depth + 1) for v in data]
     if not isinstance(data, dict):
         return data
-    kind, value = data.get("$"), data.get("v")
+    kind = data.get("$")
+    value: Any = data.get("v")
     if kind == "tuple":
         return tuple(decode(v, depth + 1) for v in value)
     if kind == "set":

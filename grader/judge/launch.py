@@ -31,9 +31,16 @@ LIMITS = {"memory": 4 << 30, "cpu": 60, "files": 1024, "file_size": 256 << 20}
 class Place(Protocol):
     """The servers one answer may use, and a way to start its workers."""
 
-    postgres: services.PostgresServer
-    redis_url: str
-    owned: bool  # whether the servers are this answer's alone, to be thrown away with the place
+    @property
+    def postgres(self) -> services.PostgresServer: ...
+
+    @property
+    def redis_url(self) -> str: ...
+
+    @property
+    def owned(self) -> bool:
+        """Whether the servers are this answer's alone, to be thrown away with the place."""
+        ...
 
     def fork(self) -> tuple[socket.socket, int]:
         """A new process waiting to become a worker: our end of its socket, and its pid."""
@@ -49,7 +56,10 @@ class Place(Protocol):
 
 
 class Launcher(Protocol):
-    name: str  # recorded in every result: "trusted", "bubblewrap", "landlock"
+    @property
+    def name(self) -> str:
+        """Recorded in every result: "trusted", "bubblewrap", "landlock"."""
+        ...
 
     def open(self) -> AbstractContextManager[Place]: ...
 

@@ -69,7 +69,9 @@ class Resources:
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
 
-        return redis.asyncio.Redis.from_url(resource.url, **{"retry": Retry(NoBackoff(), 0), **resource.settings})
+        return redis.asyncio.Redis.from_url(
+            resource.url, **{"retry": Retry(NoBackoff(), 0), **resource.settings}
+        )
 
     def _callback(self, resource: Resource) -> Any:
         def callback(*args: Any, **kwargs: Any) -> Any:

@@ -90,7 +90,7 @@ class WorkerProcess:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def serve(self) -> None:
-        sys.stdout = sys.stderr = self.capture  # type: ignore[assignment]
+        sys.stdout = sys.stderr = self.capture
         while (message := self.channel.receive()) is not None:
             op = message.get("op")
             if op == "answered":
