@@ -66,7 +66,7 @@ def _places(home_folder: Path) -> Places:
     uid = SERVER_UID if os.getuid() == 0 else None
     mark = f"{os.getuid()}-{hashlib.sha256(os.fsencode(home_folder)).hexdigest()[:10]}"
     state = home_folder
-    if uid is not None and not _reachable(home_folder):
+    if uid is not None and not reachable(home_folder):
         state = Path("/var/lib/backend-mentor") / mark
     return Places(home_folder, state, Path("/tmp") / f"bm-{mark}", _volatile(state, mark), uid)
 
@@ -112,7 +112,7 @@ def _make_home(folder: Path) -> None:
         folder.mkdir(mode=0o711 if os.getuid() == 0 else 0o700, parents=True, exist_ok=True)
 
 
-def _reachable(folder: Path) -> bool:
+def reachable(folder: Path) -> bool:
     """Whether a user with no rights of its own can pass through `folder` and all above it."""
     return all(parent.stat().st_mode & stat.S_IXOTH for parent in (folder, *folder.parents))
 
@@ -134,11 +134,22 @@ def _file_system(mount: Path) -> str:
     return ""
 
 
+def _give(path: Path, uid: int) -> None:
+    try:
+        os.chown(path, uid, uid)
+    except OSError as error:
+        path.rmdir()
+        raise ServiceError(
+            "PostgreSQL does not run as root, and this root may not hand a folder to another user "
+            f"({error.strerror}); run as an ordinary user."
+        ) from error
+
+
 def _own_folder(path: Path, uid: int) -> Path:
     try:
         path.mkdir(mode=0o700)
         if uid != os.getuid():
-            os.chown(path, uid, uid)
+            _give(path, uid)
     except FileExistsError:
         found = path.lstat()
         if not stat.S_ISDIR(found.st_mode) or found.st_uid != uid:

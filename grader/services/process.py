@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from grader.services.errors import ServiceError
+
 _LINUX = sys.platform == "linux"
 _children: dict[int, subprocess.Popen[bytes]] = {}  # ours, to be reaped; they outlive us by design
 
@@ -105,17 +107,25 @@ def spawn(
 ) -> Process:
     """Starts a process that survives us, writing to `log`, as user `uid` (None: as ourselves)."""
     with log.open("ab") as output:
-        child = subprocess.Popen(
-            [str(part) for part in command],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=cwd,
-            env=dict(environ),
-            start_new_session=True,
-            umask=0o077,
-            **as_user(uid),
-        )
+        try:
+            child = subprocess.Popen(
+                [str(part) for part in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=cwd,
+                env=dict(environ),
+                start_new_session=True,
+                umask=0o077,
+                **as_user(uid),
+            )
+        except PermissionError as error:
+            if uid is None:
+                raise
+            raise ServiceError(
+                f"{command[0]} cannot be started as user {uid}, and PostgreSQL does not run as root; "
+                "run as an ordinary user."
+            ) from error
     _children[child.pid] = child
     return Process(child.pid, _started(child.pid))
 

