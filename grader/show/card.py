@@ -78,7 +78,7 @@ def _circumstances(verdict: Verdict) -> str:
 def card_text(verdict: Verdict, width: int = WIDTH) -> str:
     """The whole card in plain text."""
     symbol, words, _ = _headline(verdict)
-    out = [f"{symbol} {clean(verdict.exercise)} ({clean(verdict.lab)})  {words}", "=" * width]
+    out = [f"{clean(verdict.exercise)} ({clean(verdict.lab)})  {symbol} {words}", "=" * width]
     if sentence := _sentence(verdict):
         out.append(paragraph(sentence, width))
     if looked := " ".join(x for x in (_tally(verdict), verdict.coverage) if x):

@@ -86,9 +86,8 @@ def summary(plan: Plan) -> list[str]:
     if not plan.analyzed:
         return ["Estimated only: this plan was not run."]
     most, worst = plan.bottleneck(), plan.worst_misestimate()
-    lines = [
-        f"Touched {count(plan.pages, 'page')} (8 kB each) to return {count(plan.root.actual_rows, 'row')}."
-    ]
+    returned = f" to return {count(plan.root.actual_rows, 'row')}" if not plan.root.operation else ""
+    lines = [f"Touched {count(plan.pages, 'page')} (8 kB each){returned}."]
     if most.own_pages:
         lines.append(f"Most pages: {most.label}, {number(most.own_pages)} ({plan.share(most):.0%}).")
     if worst.misestimate >= _OFF:
@@ -98,7 +97,9 @@ def summary(plan: Plan) -> list[str]:
         )
     for trigger in plan.triggers:
         name = trigger.constraint or trigger.name
-        lines.append(f"Trigger {name} on {trigger.relation}: {count(trigger.calls, 'call')}.")
+        lines.append(
+            f"Trigger {name} on {trigger.relation}: {count(trigger.calls, 'call')}, whose work is not in the plan."
+        )
     return lines
 
 

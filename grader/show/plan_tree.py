@@ -179,7 +179,7 @@ class Plan:
             raise ValueError("This is not a plan: give the result of EXPLAIN (FORMAT JSON) of one query.")
         planning = explained.get("Planning", {})
         return cls(
-            root=_node(explained["Plan"], early=False),
+            root=_node(explained["Plan"], early=False, divided=1.0),
             triggers=tuple(_trigger(t) for t in explained.get("Triggers", ())),
             settings=dict(explained.get("Settings", {})),
             planning_pages=planning.get("Shared Hit Blocks", 0) + planning.get("Shared Read Blocks", 0),
@@ -259,7 +259,8 @@ class Plan:
         return node.own_pages / total if total else 0.0
 
 
-def _node(data: Mapping[str, Any], *, early: bool) -> Node:
+def _node(data: Mapping[str, Any], *, early: bool, divided: float) -> Node:
+    """divided: what a loop's row estimate must be multiplied by, other than 1 below a Gather."""
     loops = data.get("Actual Loops")
     times = loops or 0
 
@@ -267,7 +268,10 @@ def _node(data: Mapping[str, Any], *, early: bool) -> Node:
         return round(float(data.get(key, 0)) * times)
 
     kind = data["Node Type"]
-    children = tuple(_node(child, early=_cut_short(data, child, early)) for child in data.get("Plans", ()))
+    below = _parallel_share(data) if kind in ("Gather", "Gather Merge") else divided
+    children = tuple(
+        _node(child, early=_cut_short(data, child, early), divided=below) for child in data.get("Plans", ())
+    )
     by_filter = over_loops("Rows Removed by Filter")
     by_recheck = over_loops("Rows Removed by Index Recheck")
     temp = int(data.get("Temp Read Blocks", 0)) + int(data.get("Temp Written Blocks", 0))
@@ -286,7 +290,7 @@ def _node(data: Mapping[str, Any], *, early: bool) -> Node:
         backward=data.get("Scan Direction") == "Backward",
         parallel=bool(data.get("Parallel Aware")),
         workers=data.get("Workers Launched", 0),
-        plan_rows=float(data.get("Plan Rows", 0)) * (1 if loops is None else loops),
+        plan_rows=float(data.get("Plan Rows", 0)) * (1 if loops is None else loops * divided),
         actual_rows=over_loops("Actual Rows"),
         loops=loops,
         rows_removed=by_filter + by_recheck + over_loops("Rows Removed by Join Filter"),
@@ -311,6 +315,16 @@ def _node(data: Mapping[str, Any], *, early: bool) -> Node:
         children=children,
         stopped_early=early,
     )
+
+
+def _parallel_share(gather: Mapping[str, Any]) -> float:
+    """The planner's divisor over the processes that took part: below a Gather an estimate is one worker's.
+
+    The divisor counts the leader as what is left of it when each worker takes 30 per cent of its attention
+    (get_parallel_divisor in src/backend/optimizer/path/costsize.c).
+    """
+    workers = int(gather.get("Workers Planned", 0))
+    return (workers + max(0.0, 1 - 0.3 * workers)) / (int(gather.get("Workers Launched", 0)) + 1)
 
 
 def _own_pages(data: Mapping[str, Any]) -> int:
