@@ -179,6 +179,22 @@ def test_empty_has_extensions_and_no_tables(postgres):
         shop.drop(postgres, name)
 
 
+def test_learner_may_look_at_pages_but_not_reach_further(copy):
+    with psycopg.connect(copy, autocommit=True) as connection:
+        assert connection.execute("SELECT (pgstattuple('orders')).tuple_count").fetchone() == (10_000,)
+        assert connection.execute(
+            "SELECT all_visible > 0 FROM pg_visibility_map_summary('orders')"
+        ).fetchone() == (True,)
+        connection.execute("SELECT count(*) FROM pg_buffercache")
+        for beyond in (
+            "SELECT pg_stat_statements_reset()",
+            "SELECT pg_truncate_visibility_map('orders')",
+            "SELECT pg_buffercache_evict(1)",
+        ):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                connection.execute(beyond)
+
+
 def test_create_fills_an_empty_database_once(empty_database):
     url = empty_database("admin")
     said = []
