@@ -10,7 +10,7 @@ The tables are described in schema.sql, the exceptions answers raise are in `gra
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from grader.shop.generate import TABLES, write_parquet
+    from grader.shop.generate import TABLES, diagram_svg, write_parquet
     from grader.shop.templates import TEMPLATES, clone, create, drop, ensure_shop, ensure_template
 
 __all__ = [
@@ -18,13 +18,14 @@ __all__ = [
     "TEMPLATES",
     "clone",
     "create",
+    "diagram_svg",
     "drop",
     "ensure_shop",
     "ensure_template",
     "write_parquet",
 ]
 
-_HOMES = {"TABLES": "generate", "write_parquet": "generate"}
+_HOMES = {"TABLES": "generate", "diagram_svg": "generate", "write_parquet": "generate"}
 
 
 def __getattr__(name: str) -> Any:

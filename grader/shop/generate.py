@@ -113,6 +113,11 @@ def _quoted(file: Path) -> str:
     return str(file).replace("'", "''")
 
 
+def diagram_svg() -> str:
+    """The tables, their columns and how they refer to each other, as an SVG picture."""
+    return (_HERE / "schema_diagram.svg").read_text("utf-8")
+
+
 def write_parquet(folder: Path | str, orders: int, seed: int = SEED) -> list[Path]:
     """Write TABLE.parquet for all seven tables into the folder (made if missing); returns the files.
 

@@ -12,14 +12,19 @@
 --                                    a jitter of hours (BRIN); currency follows shipping_country; shipping_city follows
 --                                    shipping_postcode (extended statistics); note is NULL for 97 %; total is exactly
 --                                    the sum of its lines.                                               (02, 10)
---   order_items  25 000 / 2 500 000  1 to 5 lines an order; product_id skewed; unit_price is the price when ordered.
---   payments     10 000 / 1 000 000  one captured or refunded payment an order that was paid, 3 % after a failed one. (10)
+--   order_items  25 000 / 2 500 000  1 to 5 lines an order; product_id skewed like customer_id; unit_price is the price when ordered.
+--   payments      9 000 /   900 000  one captured or refunded payment for each order that is neither pending nor
+--                                    cancelled, 3 % after a failed one; provider_reference NULL when failed.     (10)
 --   accounts        100 /    10 000  balance has NO check against overdraft on purpose: lab 04 asks for a transfer that
 --                                    never overdraws, and a wrong answer must be able to show that it does.
 --   inventory       200 /    20 000  on_hand has NO check against going negative, for the same reason.
 --
 -- Deliberately missing: every secondary index (only primary keys and the unique sku), also under foreign keys, so that
 -- lab 02 has something to do. Foreign keys themselves are there and validated.
+--
+-- Statistics are collected after loading. ANALYZE looks at 30 000 rows of a table, so those of shop_small are exact and
+-- the same on every server; those of larger shops are a sample and differ a little from one server to the next.
+-- There is no extended statistics object: lab 02 asks for one.
 --
 -- The markers "-- @table NAME" and "-- @keys NAME" and "-- @references NAME" cut this file into the steps of the loader:
 -- tables are created and filled in one transaction each, keys and references follow once all rows are in.

@@ -2,12 +2,13 @@
 
 import hashlib
 from pathlib import Path
+from xml.etree import ElementTree
 
 import duckdb
 import pytest
 
-from grader.shop import write_parquet
-from grader.shop.generate import TABLES, Scale, generator
+from grader.shop import diagram_svg, write_parquet
+from grader.shop.generate import TABLES, Scale, generator, sections
 
 ORDERS = 10_000
 
@@ -201,6 +202,27 @@ def test_parquet_holds_the_same_rows(tmp_path, shop):
     assert last == shop("SELECT max(placed_at) FROM orders")
     again = write_parquet(tmp_path / "again", ORDERS)
     assert [f.read_bytes() for f in files] == [f.read_bytes() for f in again]
+
+
+def test_diagram_shows_every_column_and_no_other():
+    picture = ElementTree.fromstring(diagram_svg())
+    name = "{http://www.w3.org/2000/svg}"
+    shown = {}
+    for box in picture.iter(f"{name}g"):
+        texts = [t.text for t in box.iter(f"{name}text") if t.get("font-size") != "10"]
+        shown[texts[0]] = {c.rstrip("?"): kind for c, kind in zip(texts[1::2], texts[2::2], strict=True)}
+    defined = {
+        table: {
+            words[0]: "".join(words[1:]).split(")")[0] + ")"
+            if "numeric" in words[1]
+            else words[1].rstrip(",")
+            for words in (
+                line.split() for line in text.splitlines() if line.startswith("    ") and line[4].islower()
+            )
+        }
+        for table, text in sections("schema.sql", "table").items()
+    }
+    assert shown == defined
 
 
 def test_errors_are_documented_and_say_nothing_more_than_they_must():
