@@ -36,6 +36,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from grader.instruments.steps import Action, Journal, Step
+
 START = datetime(2030, 1, 1, 12, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_SLEEP = 10 * 365 * 24 * 3600.0  # seconds; a longer sleep is a bug of the answer
@@ -44,13 +46,15 @@ LONGEST_SLEEP = 10 * 365 * 24 * 3600.0  # seconds; a longer sleep is a bug of th
 class VirtualClock:
     """The judge's clock. Thread-safe. `reads` and `sleeps` tell how the answer used it."""
 
-    def __init__(self, start: datetime | str = START, *, sleeping: str = "advance") -> None:
+    def __init__(
+        self, start: datetime | str = START, *, sleeping: str = "advance", journal: Journal | None = None
+    ) -> None:
         moment = datetime.fromisoformat(start) if isinstance(start, str) else start
         if moment.tzinfo is None:
             raise ValueError("the clock needs an aware datetime: add tzinfo=UTC")
         if sleeping not in ("advance", "hold"):
             raise ValueError('sleeping is "advance" or "hold"')
-        self.sleeping = sleeping
+        self.sleeping, self.journal = sleeping, journal
         self.reads = 0
         self.sleeps: list[float] = []  # seconds, in order of asking
         self.changed = threading.Condition(threading.RLock())
@@ -106,23 +110,43 @@ class VirtualClock:
         self._move(max(due, self._us))
         return True
 
-    def sleep(self, seconds: float) -> None:
+    def sleep(self, seconds: float, caller: str = "app") -> None:
         """What the answer's sleep does on the judge's side. Raises ValueError as time.sleep does."""
         if not 0 <= seconds <= LONGEST_SLEEP:
             raise ValueError("sleep length must be non-negative and below ten years")
         with self.changed:
             self.sleeps.append(seconds)
-        if self.sleeping == "advance":
-            self.advance(seconds)
-            return
+            due = self._us + round(seconds * 1e6)
+        ended = threading.Event()  # whoever holds the step has let it go
+        step = Step(
+            "clock", caller, f"sleep {seconds:g} s", self.journal or Journal(), self._end_sleep(ended)
+        )
+        action = self.journal.announce(step) if self.journal else "go"
+        if action != "hold" and self.sleeping == "advance":
+            self._move(max(due, self._us))
+        else:
+            self._wait_until(due, ended)
+        step.finish("ok")
+
+    def _end_sleep(self, ended: threading.Event) -> Callable[[Step, Action], None]:
+        def perform(step: Step, action: Action) -> None:
+            ended.set()
+            with self.changed:
+                self.changed.notify_all()
+
+        return perform
+
+    def _wait_until(self, due: int, ended: threading.Event) -> None:
         with self.changed:
             self._count += 1
             me = self._count
-            self._asleep[me] = due = self._us + round(seconds * 1e6)
+            self._asleep[me] = due
             self.changed.notify_all()
-            self.changed.wait_for(lambda: self._us >= due or me not in self._asleep)
+            self.changed.wait_for(lambda: self._us >= due or me not in self._asleep or ended.is_set())
             self._asleep.pop(me, None)
             self.changed.notify_all()
+        if ended.is_set() and self._us < due:
+            self._move(due)
 
     def wake_all(self) -> None:
         """Ends every sleep without moving the clock: the check is over."""
@@ -134,10 +158,10 @@ class VirtualClock:
         """Handlers for `answer.spawn(callbacks=...)`; only for sleeping="advance"."""
         return {f"{name}.{word}": handler for word, handler in self._handlers().items()}
 
-    def serve(self, folder: Path | str, name: str = "clock.sock") -> str:
-        """Opens a socket in `folder` for workers to `connect` to; closed by `close`. Returns its path."""
-        path = str(Path(folder) / name)
-        self._doors.append(_Door(path, self._handlers()))
+    def serve(self, folder: Path | str, caller: str = "app") -> str:
+        """Opens a socket in `folder` for this caller to `connect` to; closed by `close`. Returns its path."""
+        path = str(Path(folder) / f"clock-{caller}.sock")
+        self._doors.append(_Door(path, self._handlers(caller)))
         return path
 
     def close(self) -> None:
@@ -152,13 +176,17 @@ class VirtualClock:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
-    def _handlers(self) -> dict[str, Callable[..., Any]]:
+    def _handlers(self, caller: str = "app") -> dict[str, Callable[..., Any]]:
         def read() -> int:
             with self.changed:
                 self.reads += 1
                 return self._us
 
-        return {"read": read, "start": lambda: self._start_us, "sleep": lambda s: self.sleep(float(s))}
+        return {
+            "read": read,
+            "start": lambda: self._start_us,
+            "sleep": lambda s: self.sleep(float(s), caller),
+        }
 
     def _move(self, us: int) -> None:
         with self.changed:

@@ -336,8 +336,8 @@ class AppClient:
         self.name, self._journal, self._largest, self._keep = name, journal, largest, cookies
         # uvicorn closes a connection whose handler raised; a kept one would break the next request instead.
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=0)
-        transport = httpx.HTTPTransport(uds=path, limits=limits)
-        self.http = httpx.Client(transport=transport, base_url=base_url, timeout=timeout)
+        transport = httpx.HTTPTransport(uds=path, limits=limits, verify=False)
+        self.http = httpx.Client(transport=transport, base_url=base_url, timeout=timeout, trust_env=False)
 
     def request(self, method: str, path: str, **more: Any) -> Exchange:
         """Sends and waits. `more`: json, content, data, params, headers, cookies as in httpx."""

@@ -183,7 +183,7 @@ class StandIn:
                 action = self._scripted.popleft()
             if action == "hold":
                 step.state = "held"
-                self.journal.changed.notify_all()
+                self.journal.tell()
         if action == "hold":
             action = decided.get()
         return self._carry_out(step, request, action)
@@ -306,7 +306,7 @@ def _handler(standin: StandIn, caller: str) -> Callable[..., BaseHTTPRequestHand
 
 
 def client(path: str, base_url: str = "http://provider.test", **settings: Any) -> httpx.Client:
-    """An httpx client for the worker, bound to a stand-in's socket."""
+    """An httpx client for the worker, bound to a stand-in's socket (no TLS there, so no certificates are loaded)."""
     import httpx
 
     class Transport(httpx.HTTPTransport):
@@ -318,7 +318,9 @@ def client(path: str, base_url: str = "http://provider.test", **settings: Any) -
                 raise httpx.ReadTimeout("timed out", request=request)
             return response
 
-    return httpx.Client(transport=Transport(uds=path), base_url=base_url, **settings)
+    return httpx.Client(
+        transport=Transport(uds=path, verify=False), base_url=base_url, trust_env=False, **settings
+    )
 
 
 def async_client(path: str, base_url: str = "http://provider.test", **settings: Any) -> httpx.AsyncClient:
@@ -334,4 +336,6 @@ def async_client(path: str, base_url: str = "http://provider.test", **settings: 
                 raise httpx.ReadTimeout("timed out", request=request)
             return response
 
-    return httpx.AsyncClient(transport=Transport(uds=path), base_url=base_url, **settings)
+    return httpx.AsyncClient(
+        transport=Transport(uds=path, verify=False), base_url=base_url, trust_env=False, **settings
+    )

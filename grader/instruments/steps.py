@@ -20,8 +20,10 @@ An explorer needs nothing else: `lane`, `caller`, `text`, `release()`, `cut(when
 
 from __future__ import annotations
 
+import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -67,6 +69,7 @@ class Step:
     result: str = ""
     touches: tuple[str, ...] | None = None
     connection: int = 0
+    read: str | None = None  # what a query returned, in words
 
     def release(self) -> None:
         """Lets a held step take effect."""
@@ -92,7 +95,7 @@ class Step:
             if self.state == "held":
                 self.state = "running"
                 self.perform(self, action)
-                self.journal.changed.notify_all()
+                self.journal.tell()
 
     def finished(self) -> bool:
         return self.state in FINAL
@@ -110,7 +113,7 @@ class Step:
         with self.journal.changed:
             if not self.finished():
                 self.state, self.result = state, result
-                self.journal.changed.notify_all()
+                self.journal.tell()
 
     def line(self) -> dict[str, Any]:
         """This step as one step of timeline data (see `grader.show`)."""
@@ -122,6 +125,7 @@ class Step:
             "text": self.text,
             "result": self.result,
             "state": state,
+            "read": self.read,
             "caller": self.caller,
         }
 
@@ -156,6 +160,8 @@ class Journal:
         self.struck: list[tuple[Step, Action]] = []  # armed actions that found their step
         self.on_crash: Callable[[str], None] = lambda caller: None
         self._hold: Callable[[Step], bool] | None = None
+        self._shields = 0
+        self._bell: tuple[socket.socket, socket.socket] | None = None
 
     def clear(self) -> None:
         """Forgets the past and the plan; open connections stay."""
@@ -165,8 +171,9 @@ class Journal:
 
     def note(self, lane: str, text: str, result: str = "", state: str = "note") -> None:
         with self.changed:
-            self.story.append(Note(lane, text, result, state))
-            self.changed.notify_all()
+            if not self._shields:
+                self.story.append(Note(lane, text, result, state))
+                self.tell()
 
     def hold(self, which: Callable[[Step], bool] = lambda step: True) -> None:
         """From now on, arriving steps for which `which(step)` is true wait for `release`."""
@@ -180,6 +187,17 @@ class Journal:
             for step in self.held():
                 step.release()
 
+    @contextmanager
+    def shielded(self) -> Iterator[None]:
+        """Steps inside are the judge's own business: they are not counted, held or struck, and not told."""
+        with self.changed:
+            self._shields += 1
+        try:
+            yield
+        finally:
+            with self.changed:
+                self._shields -= 1
+
     def arm(self, number: int, action: Action) -> None:
         """The step that will be the `number`th (from 0) of this journal meets `action`."""
         with self.changed:
@@ -192,6 +210,9 @@ class Journal:
     def announce(self, step: Step) -> Action:
         """For instruments: writes the step down and says what is to be done with it."""
         with self.changed:
+            if self._shields:
+                step.state = "running"
+                return "go"
             step.number = len(self.steps)
             self.steps.append(step)
             self.story.append(step)
@@ -202,12 +223,29 @@ class Journal:
                 action = "hold" if self._hold is not None and self._hold(step) else "go"
             if action != "hold":
                 step.state = "running"
-            self.changed.notify_all()
+            self.tell()
             return action
 
     def careful(self) -> bool:
         """True while steps may be held or struck, so instruments must pass them on one at a time."""
         return bool(self.armed) or self._hold is not None
+
+    def tell(self) -> None:
+        """For instruments: something changed."""
+        with self.changed:
+            self.changed.notify_all()
+            if self._bell is not None:
+                with suppress(BlockingIOError):
+                    self._bell[1].send(b"!")
+
+    def bell(self) -> socket.socket:
+        """A socket that is readable after every change, for loops that wait on descriptors. Read it empty."""
+        with self.changed:
+            if self._bell is None:
+                self._bell = socket.socketpair()
+                for end in self._bell:
+                    end.setblocking(False)
+            return self._bell[0]
 
     def crash(self, caller: str) -> None:
         """For instruments: the caller dies here (SIGKILL by the check that set `on_crash`)."""
