@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from grader.notebook import servers, statements
+from grader.instruments import statements
+from grader.notebook import servers
 from grader.notebook.tables import SHOWN, Table
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from grader.notebook import servers, statements
+from grader.instruments import statements
+from grader.notebook import servers
 
 
 def explain(sql: str, *, analyze: bool = True, settings: dict[str, str] | None = None) -> Any:

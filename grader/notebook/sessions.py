@@ -12,7 +12,8 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from grader.notebook import servers, statements
+from grader.instruments import statements
+from grader.notebook import servers
 from grader.notebook.session_cell import Entry, SessionCell
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.notebook.statements import split, without_comments
+from grader.instruments.statements import split, without_comments
 
 
 @pytest.mark.parametrize(
