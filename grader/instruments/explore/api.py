@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from grader.instruments.explore.play import Choose, Limits, Play
+from grader.instruments.explore.play import Chooser, Limits, Play
 from grader.instruments.explore.run import Run
 from grader.instruments.explore.schedule import Choice, parse
-from grader.instruments.explore.search import Coverage, Follower, Search
+from grader.instruments.explore.search import Coverage, Search
 from grader.instruments.explore.stage import Caller, Stage
 
 Reset = Callable[[], object]
@@ -60,11 +60,14 @@ class _Theatre:
         limits: Limits | None,
     ) -> None:
         self.stage, self.callers, self.limits = stage, callers, limits
+        self.careful = False
         self.reset, self.observe, self.invariant, self.recover = reset, observe, invariant, recover
 
-    def play(self, choose: Choose) -> Run:
-        self.reset()
-        run = Play(self.stage, self.callers, choose, self.limits).go()
+    def play(self, chooser: Chooser) -> Run:
+        run, hasty = self._once(chooser)
+        if hasty and not self.careful:  # an answer that deadlocks: from here on at the slower, steady pace
+            self.careful = True
+            run, _ = self._once(chooser)
         if self.recover is not None:
             self.recover(run)
         if self.observe is not None:
@@ -72,6 +75,12 @@ class _Theatre:
         if self.invariant is not None:
             run.problem = self.invariant(run) or ""
         return run
+
+    def _once(self, chooser: Chooser) -> tuple[Run, bool]:
+        self.reset()
+        chooser.begin()
+        play = Play(self.stage, self.callers, chooser, self.limits, careful=self.careful)
+        return play.go(), play.hasty
 
 
 def explore(
@@ -155,22 +164,30 @@ def replay(
     limits: Limits | None = None,
 ) -> Run:
     """Plays one schedule, written as in "1 1 2 2"; `run.diverged` if the answer did not go along."""
-    wanted = list(parse(schedule))
-    diverged = False
-
-    def choose(run: Run, enabled: tuple[Choice, ...], play: Play) -> Choice:
-        nonlocal diverged
-        at = len(run.choices)
-        if at < len(wanted):
-            if wanted[at].plain in enabled:
-                return wanted[at]
-            diverged = True
-        before = run.choices[-1].caller if run.choices else 0
-        return next((c for c in enabled if c.caller == before), enabled[0])
-
-    run = _Theatre(stage, callers, reset, observe, invariant, recover, limits).play(choose)
-    run.diverged = diverged
+    script = _Script(parse(schedule))
+    run = _Theatre(stage, callers, reset, observe, invariant, recover, limits).play(script)
+    run.diverged = script.diverged
     return run
 
 
-__all__ = ["Exploration", "Follower", "crashes", "explore", "replay"]
+class _Script:
+    """Follows a schedule as far as it goes, then lets whoever moved last go on."""
+
+    def __init__(self, wanted: tuple[Choice, ...]) -> None:
+        self._wanted = wanted
+        self.diverged = False
+
+    def begin(self) -> None:
+        self.diverged = False
+
+    def choose(self, run: Run, enabled: tuple[Choice, ...]) -> Choice:
+        at = len(run.choices)
+        if at < len(self._wanted):
+            if self._wanted[at].plain in enabled:
+                return self._wanted[at]
+            self.diverged = True
+        before = run.choices[-1].caller if run.choices else 0
+        return next((c for c in enabled if c.caller == before), enabled[0])
+
+
+__all__ = ["Exploration", "crashes", "explore", "replay"]

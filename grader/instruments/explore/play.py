@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from grader.instruments.explore.run import Ending, Point, Run, Wait
 from grader.instruments.explore.schedule import Choice
@@ -13,7 +13,8 @@ from grader.instruments.explore.stage import Caller, Lane, Stage
 from grader.instruments.explore.statements import ends_transaction, is_local
 from grader.instruments.pgwire import Session, Statement
 
-FIRST_LOOK = 0.0006  # seconds a statement is given before the server is asked whether it waits
+FIRST_LOOK = 0.0004  # seconds a statement is given before the server is asked whether it waits
+GRACE = 0.002  # seconds a caller with several connections is given to use the others too
 LAST_LOOK = 0.01
 
 
@@ -30,25 +31,46 @@ class Limits:
     patience: float = 0.5
 
 
-Choose = Callable[[Run, tuple[Choice, ...], "Play"], Choice]
+class Chooser(Protocol):
+    """Says what goes next; asked only when nothing moves."""
+
+    def begin(self) -> None:
+        """A run starts; it may be the same one once more."""
+        ...
+
+    def choose(self, run: Run, enabled: tuple[Choice, ...]) -> Choice: ...
 
 
 class Play:
-    """One run. choose(run, enabled, play) says what goes next; it is asked only when nothing moves."""
+    """One run.
+
+    careful: before a statement that may close a circle of waits, let the deadlock checks of those who wait
+    already be over, so that the server picks the one who closes it. Without it, `hasty` tells afterwards
+    that the pick depended on milliseconds.
+    """
 
     def __init__(
-        self, stage: Stage, callers: Sequence[Caller], choose: Choose, limits: Limits | None = None
+        self,
+        stage: Stage,
+        callers: Sequence[Caller],
+        chooser: Chooser,
+        limits: Limits | None = None,
+        *,
+        careful: bool = False,
     ) -> None:
         self.stage = stage
+        self.hasty = False
+        self._careful = careful and stage.deadlock_timeout < 0.005
         self.limits = limits or Limits()
         self.run = Run()
-        self._choose = choose
+        self._chooser = chooser
         self._callers = callers
         self._lanes: list[Lane] = []
         self._waiting: dict[Session, tuple[str, ...]] = {}  # sessions the server says wait, and for whom
         self._since: dict[Session, float] = {}
         self._quiet = time.monotonic()  # when something last happened
         self._asleep: set[Lane] = set()
+        self._by_name: dict[str, Lane] = {}
 
     # -- the course of a run --------------------------------------------------------------------------
 
@@ -57,6 +79,8 @@ class Play:
         proxy.clear()
         proxy.on_finished = self._on_finished
         self._lanes = self.stage.cast(self._callers)
+        self._by_name = {lane.name: lane for lane in self._lanes}
+        proxy.gate = self._on_held
         opened = dict(proxy.opened)
         for lane in self._lanes:
             lane.begin()
@@ -76,7 +100,7 @@ class Play:
             if not enabled:
                 continue
             run = self.run
-            choice = self._choose(run, tuple(enabled), self)
+            choice = self._chooser.choose(run, tuple(enabled))
             run.points.append(
                 Point(
                     tuple(enabled),
@@ -102,7 +126,10 @@ class Play:
             self._strike(statement, "cut")
             session.cut()
         else:
-            self._let_checks_pass(statement)
+            if ends_transaction(statement.sql):
+                self._expect_wakes(session)
+            elif self._careful and self._waiting:
+                self._let_checks_pass()
             self._release(session, lose_reply=choice.fault == ">")
 
     def _strike(self, statement: Statement, state: Any) -> None:
@@ -116,60 +143,73 @@ class Play:
         self.run.events.append(("go", statement, len(self.run.choices) - 1))
         session.release(lose_reply=lose_reply)
 
-    def _let_checks_pass(self, statement: Statement) -> None:
-        """Before a statement that may close a circle of waits: lets the deadlock checks of those who wait
-        already be over, so that the server's choice of victim does not hang on milliseconds."""
-        timeout = self.stage.deadlock_timeout
-        if not self._waiting or timeout > 0.005 or ends_transaction(statement.sql):
-            return
-        until = max(self._since.values()) + 1.5 * timeout
+    def _expect_wakes(self, session: Session) -> None:
+        """Those who wait for `session` will probably go on: their replies are worth waiting for."""
+        for waiter, holders in list(self._waiting.items()):
+            if session.name in holders:
+                del self._waiting[waiter]
+
+    def _let_checks_pass(self) -> None:
+        until = max(self._since.values()) + 1.1 * self.stage.deadlock_timeout
         while (left := until - time.monotonic()) > 0:
             self.stage.proxy.pump(left)
 
     def _on_finished(self, session: Session, statement: Statement) -> None:
         self._waiting.pop(session, None)
         self._since.pop(session, None)
+        if statement.sqlstate == "40P01":
+            others = [s.current for s in self.stage.proxy.sessions if s.current is not None]
+            self.hasty = self.hasty or any(o.sent_at > statement.sent_at for o in others)
         self.run.events.append(("end", statement, len(self.run.choices) - 1))
 
     # -- stillness ------------------------------------------------------------------------------------
 
+    def _on_held(self, session: Session, statement: Statement) -> None:
+        """A statement has come in: those nobody else can notice go on at once, the others are held."""
+        lane = self._by_name[session.lane]
+        if lane.ended:
+            return
+        if statement.number > self.limits.statements:
+            self._give_up(lane)
+        elif is_local(statement.sql):
+            self._release(session)
+
     def _enabled(self) -> dict[Choice, Session]:
-        found = {}
-        for lane in self._lanes:
-            for session in sorted(lane.sessions, key=lambda s: s.name):
-                if session.held is not None:
-                    found[Choice(lane.number, session.name[len(lane.name) :])] = session
-        return found
+        held = [s for s in self.stage.proxy.sessions if s.held is not None and s.lane in self._by_name]
+        held.sort(key=lambda s: s.name)
+        return {Choice(self._by_name[s.lane].number, s.name[len(s.lane) :]): s for s in held}
 
     def _settle(self) -> bool:
-        """Returns True when every caller has ended, or holds a statement, or waits in the server.
+        """Waits until every caller has ended, or holds a statement, or waits in the server for another.
 
-        False when all have ended (or were given up).
+        True when there may be something to choose, False when all have ended (or were given up).
         """
         proxy = self.stage.proxy
         look = FIRST_LOOK
         while True:
-            while proxy.pump(0):
-                self._quiet = time.monotonic()
-            if self._pass_local():
-                continue
             running = [s for s in proxy.sessions if s.current is not None]
             thinking = [lane for lane in self._lanes if self._thinks(lane)]
-            if not running and not thinking and proxy.tidy:
-                return not all(lane.ended for lane in self._lanes)
             if thinking or not proxy.tidy:
                 if self._pump(0.001 if any(lane.silent_call for lane in thinking) else 0.02):
                     continue
-                if not self._bear_with(thinking, running):
+                if self._bear_with(thinking, running):
+                    return True
+            elif not running:
+                if self._crowded() and self._pump(GRACE):
                     continue
-                return True
-            fresh = [s for s in running if s not in self._waiting]
-            if fresh and self._pump(look):
+                return not all(lane.ended for lane in self._lanes)
+            elif any(s not in self._waiting for s in running) and self._pump(look):
                 continue
-            look = min(look * 2, LAST_LOOK)
-            if self._all_wait(running):
-                return True
-            self._give_up_slow(running)
+            else:
+                look = min(look * 2, LAST_LOOK)
+                if self._all_wait(running) and not (self._crowded() and self._pump(GRACE)):
+                    return True
+                self._give_up_slow(running)
+
+    def _crowded(self) -> bool:
+        """A caller with several connections may be about to use another one at the same time."""
+        lanes = [s.lane for s in self.stage.proxy.sessions]
+        return len(lanes) != len(set(lanes))
 
     def _pump(self, seconds: float) -> bool:
         moved = self.stage.proxy.pump(seconds)
@@ -181,33 +221,19 @@ class Play:
             self._asleep.clear()
         return moved
 
-    def _pass_local(self) -> bool:
-        """Lets go of statements nobody else can notice."""
-        passed = False
-        for lane in self._lanes:
-            for session in lane.sessions:
-                statement = session.held
-                if statement is None or lane.ended:
-                    continue
-                if statement.number > self.limits.statements:
-                    self._give_up(lane)
-                    passed = True
-                elif is_local(statement.sql):
-                    self._release(session)
-                    passed = True
-        return passed
-
     def _thinks(self, lane: Lane) -> bool:
         """The caller is busy on its own: nothing of it is held, or waits for the server."""
         if lane.ended or lane in self._asleep:
             return False
-        return all(s.held is None and s.current is None for s in lane.sessions)
+        return all(
+            s.held is None and s.current is None for s in self.stage.proxy.sessions if s.lane == lane.name
+        )
 
     def _all_wait(self, running: list[Session]) -> bool:
         """Asks the server whether everything under way waits for one of our sessions, in no circle."""
         names = {s.pid: s for s in self.stage.proxy.sessions}
-        waits = self.stage.observer.waits([s.pid for s in running])
         now = time.monotonic()
+        waits = self.stage.observer.waits([s.pid for s in running])
         settled = True
         graph: dict[Session, list[Session]] = {}
         for session in running:
@@ -227,11 +253,11 @@ class Play:
         self._since.setdefault(session, now)
         if self._waiting.get(session) == holders:
             return
-        first = session not in self._waiting
         self._waiting[session] = holders
         statement = session.current
         if statement is None:
             return
+        first = not statement.waited_for
         for name in holders:
             if name not in statement.waited_for:
                 statement.waited_for.append(name)
@@ -281,17 +307,23 @@ class Play:
             run.replies.append(reply)
             run.endings.append(_ending(lane, reply, ending))
             lane.call = None
-            self._tidy(lane)
+            self._tidy(lane, reply)
         self.stage.sweep()
 
-    def _tidy(self, lane: Lane) -> None:
+    def _tidy(self, lane: Lane, reply: Any) -> None:
         sessions = lane.sessions
         for session in sessions:
             if session.status != "I" or session.current is not None or session.held is not None:
                 self.run.left_open.append(session.name)
         lost = any(s.state in ("cut", "lost") for s in self.run.statements if s.lane == lane.name)
         broken = any(s.sqlstate.startswith(("57P", "08")) for s in self.run.statements if s.lane == lane.name)
-        if lane.killed or lost or broken or any(s.name in self.run.left_open for s in sessions):
+        if (
+            lane.killed
+            or lost
+            or getattr(reply, "ended", "")
+            or broken
+            or any(s.name in self.run.left_open for s in sessions)
+        ):
             lane.retire()
         else:
             for session in sessions:
@@ -305,7 +337,8 @@ def _ending(lane: Lane, reply: Any, given_up: Ending) -> Ending:
         return "died"
     if getattr(reply, "ended", ""):
         return "never finished" if reply.ended == "timeout" else "died"
-    return "raised" if getattr(reply, "error", None) is not None else "returned"
+    failed = getattr(reply, "error", None) is not None
+    return "raised" if failed else "returned"
 
 
 def _circular(graph: dict[Session, list[Session]]) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from grader.instruments.explore.play import Play
+from grader.instruments.explore.play import Chooser
 from grader.instruments.explore.run import Run
 from grader.instruments.explore.schedule import Choice
 
@@ -77,7 +77,7 @@ class Search:
 
     def __init__(
         self,
-        play: Callable[[Callable[[Run, tuple[Choice, ...], Play], Choice]], Run],
+        play: Callable[[Chooser], Run],
         *,
         callers: int,
         symmetric: Sequence[Sequence[int]] = (),
@@ -97,11 +97,7 @@ class Search:
         self._seen: set[tuple[Choice, ...]] = set()
         self.coverage = Coverage(callers=callers, symmetric=max((len(g) for g in symmetric), default=0))
 
-    def runs(self) -> list[Run]:
-        """Every run, in the order played."""
-        return list(self)
-
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[Run]:
         started = time.monotonic()
         heapq.heappush(self._heap, Branch(0, 0, next(self._order), ()))
         cover = self.coverage
@@ -194,15 +190,17 @@ class Follower:
     def diverged(self) -> bool:
         return self.diverged_at < 1 << 30
 
-    def __call__(self, run: Run, enabled: tuple[Choice, ...], play: Play) -> Choice:
+    def begin(self) -> None:
+        self.asleep = []
+        self.diverged_at = 1 << 30
+
+    def choose(self, run: Run, enabled: tuple[Choice, ...]) -> Choice:
         at = len(run.points)
         prefix = self._branch.prefix
         if at < len(prefix) and not self.diverged:
             self.asleep.append(frozenset())
             texts = self._branch.texts
-            if prefix[at].plain not in enabled or (
-                at < len(texts) and not self._same(texts[at], enabled, play)
-            ):
+            if prefix[at].plain not in enabled or (at < len(texts) and len(texts[at]) != len(enabled)):
                 self.diverged_at = at
             else:
                 return prefix[at]
@@ -216,10 +214,6 @@ class Follower:
         before = run.choices[-1].caller if run.choices else 0
         allowed = [c for c in self._symmetric(run, enabled) if c not in self.asleep[-1]] or list(enabled)
         return next((c for c in allowed if c.caller == before), allowed[0])
-
-    def _same(self, texts: tuple[str, ...], enabled: tuple[Choice, ...], play: Play) -> bool:
-        """Whether as many callers hold statements as last time; texts may carry random values."""
-        return len(texts) == len(enabled)
 
     def allowed(self, run: Run, at: int) -> list[Choice]:
         """The choices at point `at` that symmetry does not make redundant."""

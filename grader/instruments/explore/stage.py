@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -133,12 +134,10 @@ class Stage:
             role, database = probe.info.user, probe.info.dbname
         connection = self.observer.connection
         names = psycopg.sql.Identifier(role), psycopg.sql.Identifier(database)
-        try:
+        with contextlib.suppress(psycopg.Error):  # not ours to change: slower, and the victim may vary
             connection.execute(
                 psycopg.sql.SQL("alter role {} in database {} set deadlock_timeout = '1ms'").format(*names)
             )
-        except psycopg.Error:  # not ours to change: slower, and the victim may vary
-            pass
         with psycopg.connect(url) as probe:
             row = probe.execute(
                 "select setting::float / 1000 from pg_catalog.pg_settings where name = 'deadlock_timeout'"
@@ -169,7 +168,7 @@ class Stage:
         stuck = [b.pid for b in self.proxy.leaving() if b.pid]
         self.observer.terminate(stuck)
         deadline = time.monotonic() + 5
-        while not self.proxy.tidy and time.monotonic() < deadline:
+        while not self.proxy.left and time.monotonic() < deadline:
             self.proxy.pump(0.01)
         return stuck
 

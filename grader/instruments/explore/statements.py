@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 
 _COMMENT = re.compile(r"/\*.*?\*/|--[^\n]*", re.DOTALL)
@@ -19,6 +20,7 @@ def plain(sql: str) -> str:
     return " ".join((sql if quoted else _COMMENT.sub(" ", sql)).split())
 
 
+@functools.lru_cache(maxsize=4096)
 def is_local(sql: str) -> bool:
     """True if nobody else can tell when it runs: it neither reads nor writes shared data nor takes a lock.
 
@@ -29,6 +31,7 @@ def is_local(sql: str) -> bool:
     return not text or _LOCAL.match(text) is not None
 
 
+@functools.lru_cache(maxsize=4096)
 def ends_transaction(sql: str) -> bool:
     """COMMIT, ROLLBACK and their spellings; ROLLBACK TO too, which may release locks."""
     return _COMMIT.match(plain(sql)) is not None

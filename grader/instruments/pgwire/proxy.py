@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import selectors
 import shutil
 import socket
@@ -63,6 +64,8 @@ class PgProxy:
         if self._own_folder:
             self.folder.chmod(0o711)
         self._selector = selectors.DefaultSelector()
+        fileno = getattr(self._selector, "fileno", None)
+        self._fine: int = fileno() if fileno is not None and fileno() < 1024 else 0
         self._listeners: dict[str, tuple[socket.socket, int]] = {}
         for i, lane in enumerate(self.lanes):
             self._listen(lane, FIRST_PORT + i, mode)
@@ -97,12 +100,21 @@ class PgProxy:
 
     def pump(self, timeout: float | None = 0.0) -> bool:
         """Handles what is ready, waiting at most `timeout` seconds (None: until something is). True if any was."""
+        if timeout is not None and 0 < timeout < 0.005 and self._fine:
+            # epoll counts in whole milliseconds; select, on the epoll descriptor itself, in microseconds.
+            if not select.select([self._fine], [], [], timeout)[0]:
+                return False
+            timeout = 0
         ready = self._selector.select(timeout)
         for key, mask in ready:
             if key.fd in self._selector.get_map():  # an earlier handler may have closed it
                 key.data(mask)
         self.activity += len(ready)
         return bool(ready)
+
+    def fileno(self) -> int:
+        """Readable when `pump` has something to do."""
+        return self._selector.fileno()
 
     def watch(self, fd: int, handler: Callable[[int], None]) -> None:
         """Adds somebody else's file descriptor to the loop."""
@@ -113,19 +125,24 @@ class PgProxy:
 
     @property
     def tidy(self) -> bool:
-        """No backend is still being cleaned or waited out after its client left."""
+        """No backend is still being cleaned, refreshed, or waited out after its client left."""
         return not self._cleaning and not self.refreshing
+
+    @property
+    def left(self) -> bool:
+        """Every backend that a client has left is clean or gone."""
+        return not self._cleaning
 
     def leaving(self) -> list[Backend]:
         """Backends that are being cleaned, or cancelled and waited out."""
         return list(self._cleaning)
 
     def settle(self, seconds: float = 5.0) -> bool:
-        """Pumps until `tidy`."""
+        """Pumps until every backend that a client has left is clean or gone."""
         deadline = time.monotonic() + seconds
-        while not self.tidy and time.monotonic() < deadline:
+        while self._cleaning and time.monotonic() < deadline:
             self.pump(0.05)
-        return self.tidy
+        return not self._cleaning
 
     def backends(self) -> list[int]:
         """Process ids of every backend the proxy still holds or waits for."""

@@ -56,7 +56,9 @@ class Session:
     @property
     def held(self) -> Statement | None:
         """The statement that waits for `release`, if the session waits for that and nothing else."""
-        return self.queue[0] if self.queue and self.current is None else None
+        if not self.queue or self.current is not None or self._refreshing:
+            return None
+        return self.queue[0]
 
     @property
     def status(self) -> str:
@@ -176,7 +178,7 @@ class Session:
 
     def offer(self) -> None:
         """Announces the oldest statement, unless one is under way."""
-        while self.queue and self.current is None and self.phase == "ready":
+        while self.queue and self.current is None and self.phase == "ready" and not self._refreshing:
             statement = self.queue[0]
             if statement.state != "held" or statement.announced:
                 return
@@ -283,12 +285,14 @@ class Session:
             if self._refreshing:
                 self._refreshing = False
                 self.proxy.refreshing.discard(self)
+                self.offer()
+                return
             if statement is not None:
                 if self._skipping and statement.state == "running":
                     statement.state = "abandoned"
                 self._skipping = False
                 self._finish(statement)
-        elif statement is None:
+        elif statement is None or self._refreshing:
             return
         elif kind == ROW:
             statement.row_count += 1
@@ -319,10 +323,11 @@ class Session:
         first = statement.sql.lstrip()[:6].upper()
         if first == "LISTEN" and not statement.error:
             self.listens = True
+        if statement.executes:
+            # Before the client can notice: it may be killed at this point.
+            self.proxy.finished(self, statement)
         if self._discard:
             self.close()
-        if statement.executes:
-            self.proxy.finished(self, statement)
         self.offer()
 
     def _backend_gone(self) -> None:
