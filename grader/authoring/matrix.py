@@ -93,14 +93,21 @@ def verify(
     exercise: only this one. load: with every core kept busy by other work.
     Raises CatalogError or SourceError if the lab cannot be read.
     """
+    matrix, variants = prepare(unit, exercise)
+    matrix.repetitions = repeat
+    with _pool(workers) as judge_all, _busy(os.cpu_count() if load else 0):
+        matrix.rows = _judge_repeatedly(unit.slug, variants, judge_all, repeat)
+    return matrix
+
+
+def prepare(unit: Unit, exercise: str = "") -> tuple[Matrix, list[Variant]]:
+    """What is to be judged, and the gaps and orphans that show without judging anything."""
     checks = unit.checks()
-    matrix = Matrix(unit.slug, _properties(checks, exercise), repetitions=repeat)
+    matrix = Matrix(unit.slug, _properties(checks, exercise))
     variants, matrix.gaps = collect(unit, checks)
     wanted = [v for v in variants if v.exercise in matrix.exercises]
     matrix.gaps += _gaps(checks, wanted, matrix.exercises)
-    with _pool(workers) as judge_all, _busy(os.cpu_count() if load else 0):
-        matrix.rows = _judge_repeatedly(unit.slug, wanted, judge_all, repeat)
-    return matrix
+    return matrix, wanted
 
 
 def collect(unit: Unit, checks: Any) -> tuple[list[Variant], list[str]]:

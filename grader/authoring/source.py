@@ -50,7 +50,7 @@ def _wanted(raw: Any) -> bool:
 def _cell(raw: Any, path: Path) -> Cell:
     metadata: dict[str, object] = dict(raw.metadata)
     kept = {k: v for k, v in metadata.items() if k in KEPT_METADATA}
-    text = _uncomment(raw.source.rstrip())
+    text = _uncomment(raw.source.rstrip()).rstrip()
     if raw.cell_type == "markdown":
         return Cell("markdown", text, metadata=kept)
     roles: tuple[Role, ...] = ("answer", "check")
