@@ -151,6 +151,10 @@ class Database(Protocol):
         """postgresql:// URL over the unix socket (or TCP). The learner's role owns every object."""
         ...
 
+    def connection(self, role: Literal["judge", "admin", "learner"] = "judge") -> Any:
+        """The judge's own autocommit psycopg connection in that role, for instruments; do not close it."""
+        ...
+
     def query(
         self, sql: str, *params: Any, role: Literal["judge", "admin", "learner"] = "judge"
     ) -> list[tuple[Any, ...]]:
@@ -165,6 +169,11 @@ class Bench(Protocol):
 
     seed: int
     schedule: str | None  # replay only this schedule (exercises that explore schedules)
+
+    @property
+    def postgres(self) -> Any:
+        """The `services.PostgresServer` the check's databases live on, for instruments that need its socket."""
+        ...
 
     def random(self, name: str = "") -> Any:
         """A random.Random derived from the course seed, the exercise and `name`: private parameters."""
