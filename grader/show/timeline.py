@@ -3,7 +3,8 @@
 The data is a JSON-safe dict:
     lanes       names, left to right: ["T1", "T2"] or ["caller", "app", "Postgres", "Redis", "provider"]
     steps       in execution order, each {"lane", "text", "result", "state", "waits_for", "read"};
-                state: "ok", "waits", "error", "crash", "lost" or "note"; all but lane and text optional
+                state: "ok", "waits", "error", "crash", "lost" or "note"; all but lane and text optional;
+                where "caller" takes more than one value it is written before the text
     broken_at   index into steps of the step that broke the property, or None
     conclusion  one sentence: "Total is 90, must be 100"
     schedule    the order in words, to replay it: "T1 T1 T2 T2"
@@ -59,7 +60,9 @@ def read_steps(data: Mapping[str, Any]) -> tuple[list[str], list[Step]]:
     """The lanes and steps of timeline data. A lane only a step names is added on the right."""
     lanes = [one_line(lane) for lane in data.get("lanes", ())]
     steps = []
+    callers = {one_line(raw.get("caller") or "") for raw in data.get("steps", ())}
     for number, raw in enumerate(data.get("steps", ())):
+        caller = one_line(raw.get("caller") or "") if len(callers - {""}) > 1 else ""
         lane = one_line(raw.get("lane", ""))
         if lane not in lanes:
             lanes.append(lane)
@@ -67,7 +70,7 @@ def read_steps(data: Mapping[str, Any]) -> tuple[list[str], list[Step]]:
             Step(
                 number=number + 1,
                 lane=lanes.index(lane),
-                text=clean(raw.get("text") or ""),
+                text=(f"{caller}: " if caller else "") + clean(raw.get("text") or ""),
                 result=one_line(raw.get("result") or ""),
                 state=str(raw.get("state") or "ok"),
                 waits_for=one_line(raw.get("waits_for") or ""),

@@ -86,6 +86,12 @@ def test_an_empty_timeline_and_an_unknown_lane_are_drawn_all_the_same():
     assert "T9" in timeline_text({"lanes": ["T1"], "steps": [{"lane": "T9", "text": "BEGIN"}]})
 
 
+def test_callers_are_named_where_there_is_more_than_one():
+    steps = [{"lane": "Redis", "text": "GET k", "caller": c} for c in ("reader", "writer")]
+    assert "reader: GET k" in timeline_text({"lanes": ["Redis"], "steps": steps})
+    assert "reader" not in timeline_text({"lanes": ["Redis"], "steps": steps[:1]})
+
+
 ANY = st.text(max_size=120)
 STEPS = st.lists(
     st.fixed_dictionaries(
