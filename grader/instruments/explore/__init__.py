@@ -2,6 +2,7 @@
 
 from grader.instruments.explore.api import Exploration, crashes, explore, replay
 from grader.instruments.explore.play import Limits
+from grader.instruments.explore.rows import SavedRows
 from grader.instruments.explore.run import Run, Wait
 from grader.instruments.explore.schedule import Choice, parse, spell
 from grader.instruments.explore.stage import Caller, Stage
@@ -13,6 +14,7 @@ __all__ = [
     "Exploration",
     "Limits",
     "Run",
+    "SavedRows",
     "Stage",
     "Wait",
     "crashes",

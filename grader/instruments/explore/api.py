@@ -15,6 +15,7 @@ from grader.instruments.explore.stage import Caller, Stage
 Reset = Callable[[], object]
 Observe = Callable[[], Any]
 Invariant = Callable[[Run], str | None]
+Always = Callable[[Any], str | None]
 
 
 @dataclass
@@ -64,10 +65,10 @@ class _Theatre:
         self.reset, self.observe, self.invariant, self.recover = reset, observe, invariant, recover
 
     def play(self, chooser: Chooser) -> Run:
-        run, hasty = self._once(chooser)
+        run, hasty = self.once(chooser)
         if hasty and not self.careful:  # an answer that deadlocks: from here on at the slower, steady pace
             self.careful = True
-            run, _ = self._once(chooser)
+            run, _ = self.once(chooser)
         if self.recover is not None:
             self.recover(run)
         if self.observe is not None:
@@ -76,7 +77,7 @@ class _Theatre:
             run.problem = self.invariant(run) or ""
         return run
 
-    def _once(self, chooser: Chooser) -> tuple[Run, bool]:
+    def once(self, chooser: Chooser) -> tuple[Run, bool]:
         self.reset()
         chooser.begin()
         play = Play(self.stage, self.callers, chooser, self.limits, careful=self.careful)
@@ -94,6 +95,8 @@ def explore(
     symmetric: Sequence[Sequence[int]] = (),
     reduce: bool | None = None,
     faults: str = "",
+    schedule: str | None = None,
+    always: Always | None = None,
     stop: Callable[[Run], bool] | None = None,
     max_runs: int = 5000,
     max_seconds: float = 60.0,
@@ -106,13 +109,18 @@ def explore(
     is wrong with a run in domain words, or "" or None. recover runs after the calls and before observe.
     symmetric: groups of caller numbers (from 1) that are the same call with the same arguments. reduce: skip
     schedules that only swap independent statements; by default for three callers and more. faults: marks out
-    of "!<>" that may strike once a run. stop: ends the exploration early; a caller that never finishes does.
+    of "!<>" that may strike once a run. schedule: plays only this one (what `lab.replay` asks for).
+    always: the part of the invariant that must hold of every state in between too; it marks the step of the
+    counterexample that broke it. stop: ends the exploration early; a caller that never finishes does.
     """
     theatre = _Theatre(stage, callers, reset, observe, invariant, recover, limits)
+    if schedule is not None:
+        return _only(theatre, schedule, always)
     search = Search(
         theatre.play,
         callers=len(callers),
         symmetric=symmetric,
+        reduce=len(callers) > 2 if reduce is None else reduce,
         faults=faults,
         max_runs=max_runs,
         max_seconds=max_seconds,
@@ -122,9 +130,32 @@ def explore(
     for run in search:
         found.runs.append(run)
         if not run.finished or (stop is not None and stop(run)):
-            search.coverage.limit = "stopped at the first failure"
+            search.coverage.stop("stopped at a failure")
             break
+    if found.counterexample is not None:
+        locate(theatre, found.counterexample, always)
     return found
+
+
+def _only(theatre: _Theatre, schedule: str, always: Always | None) -> Exploration:
+    script = _Script(parse(schedule))
+    run = theatre.play(script)
+    run.diverged = script.diverged
+    locate(theatre, run, always)
+    cover = Coverage(callers=len(theatre.callers), explored=1, limit="the schedule that was asked for")
+    return Exploration([run], cover)
+
+
+def locate(theatre: _Theatre, run: Run, always: Always | None) -> None:
+    """Plays a failed run once more and looks after every step; sets `run.broken_at` to the first step after
+    which `always(state)` has something to say for good."""
+    if not run.problem or always is None or theatre.observe is None:
+        return
+    watcher = _Watcher(run.choices, lambda: always(theatre.observe and theatre.observe()) or "")
+    again, _ = theatre.once(watcher)
+    watcher.look(again)
+    if watcher.broken_since is not None and again.schedule == run.schedule:
+        run.events, run.broken_at = again.events, watcher.broken_since
 
 
 def crashes(
@@ -164,10 +195,8 @@ def replay(
     limits: Limits | None = None,
 ) -> Run:
     """Plays one schedule, written as in "1 1 2 2"; `run.diverged` if the answer did not go along."""
-    script = _Script(parse(schedule))
-    run = _Theatre(stage, callers, reset, observe, invariant, recover, limits).play(script)
-    run.diverged = script.diverged
-    return run
+    theatre = _Theatre(stage, callers, reset, observe, invariant, recover, limits)
+    return _only(theatre, schedule, None).runs[0]
 
 
 class _Script:
@@ -188,6 +217,25 @@ class _Script:
             self.diverged = True
         before = run.choices[-1].caller if run.choices else 0
         return next((c for c in enabled if c.caller == before), enabled[0])
+
+
+class _Watcher(_Script):
+    """Follows a schedule and looks at the data whenever nothing moves."""
+
+    def __init__(self, wanted: tuple[Choice, ...], wrong: Callable[[], str]) -> None:
+        super().__init__(wanted)
+        self._wrong = wrong
+        self.broken_since: int | None = None  # index of the event after which it was wrong, and stayed so
+
+    def choose(self, run: Run, enabled: tuple[Choice, ...]) -> Choice:
+        self.look(run)
+        return super().choose(run, enabled)
+
+    def look(self, run: Run) -> None:
+        if not self._wrong():
+            self.broken_since = None
+        elif self.broken_since is None:
+            self.broken_since = len(run.events) - 1
 
 
 __all__ = ["Exploration", "crashes", "explore", "replay"]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from grader.instruments.explore.independence import Effect, changes_rules, effect
 from grader.instruments.explore.run import Ending, Point, Run, Wait
 from grader.instruments.explore.schedule import Choice
 from grader.instruments.explore.stage import Caller, Lane, Stage
@@ -71,6 +72,8 @@ class Play:
         self._quiet = time.monotonic()  # when something last happened
         self._asleep: set[Lane] = set()
         self._by_name: dict[str, Lane] = {}
+        self._serializable = stage.serializable
+        self._wrote: set[Session] = set()  # sessions whose transaction has done more than read plainly
 
     # -- the course of a run --------------------------------------------------------------------------
 
@@ -108,12 +111,18 @@ class Play:
                     choice,
                     before,
                     bool(self._waiting),
-                    tuple(s.status for s in enabled.values()),
+                    tuple(self._effect(s) for s in enabled.values()),
                 )
             )
             run.choices = (*run.choices, choice)
             before = choice.caller
             self._move(choice, enabled[choice.plain])
+
+    def _effect(self, session: Session) -> Effect:
+        statement = session.held
+        if statement is None or self._serializable:
+            return "other"
+        return effect(statement.sql, session.status == "T", session in self._wrote)
 
     def _move(self, choice: Choice, session: Session) -> None:
         statement = session.held
@@ -140,6 +149,12 @@ class Play:
     def _release(self, session: Session, *, lose_reply: bool = False) -> None:
         statement = session.held
         assert statement is not None
+        if changes_rules(statement.sql):
+            self._serializable = True
+        if session.status == "I":
+            self._wrote.discard(session)
+        if not is_local(statement.sql) and effect(statement.sql, True, False) != "read":
+            self._wrote.add(session)
         self.run.events.append(("go", statement, len(self.run.choices) - 1))
         session.release(lose_reply=lose_reply)
 
@@ -320,7 +335,7 @@ class Play:
         if (
             lane.killed
             or lost
-            or getattr(reply, "ended", "")
+            or getattr(reply, "ended", None)
             or broken
             or any(s.name in self.run.left_open for s in sessions)
         ):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from grader.instruments.explore.independence import Effect
 from grader.instruments.explore.schedule import Choice, spell
 from grader.instruments.pgwire import Statement
 
@@ -29,7 +30,7 @@ class Point:
     chosen: Choice
     before: int  # the caller that moved last, 0 at the start
     blocked: bool = False  # somebody was waiting for a lock
-    levels: tuple[str, ...] = ()  # isolation level each enabled choice runs at, as far as known
+    effects: tuple[Effect, ...] = ()  # of each enabled choice, for skipping equivalent schedules
 
     def switches(self, choice: Choice) -> int:
         """1 if `choice` takes the turn away from a caller who could have gone on."""

@@ -8,11 +8,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from grader.instruments.explore.independence import commute
 from grader.instruments.explore.play import Chooser
-from grader.instruments.explore.run import Run
+from grader.instruments.explore.run import Point, Run
 from grader.instruments.explore.schedule import Choice
-
-MayCommute = Callable[[str, str, str, str, bool], bool]
 
 
 @dataclass(order=True)
@@ -46,13 +45,16 @@ class Coverage:
     faults: str = ""
     limit: str = ""
 
+    def stop(self, why: str) -> None:
+        self.limit, self.complete = why, False
+
     def __str__(self) -> str:
         calls = "call" if self.callers == 1 else "concurrent calls"
         what = "ways to fail" if self.faults and self.callers == 1 else "schedules"
         if self.complete:
             text = f"all {self.explored} {what} of {self.callers} {calls}"
         else:
-            text = f"{self.explored} {what} of {self.callers} {calls}, at least {self.waiting} more not run ({self.limit})"
+            text = f"{self.explored} {what} of {self.callers} {calls} ({self.limit})"
             if self.bound is not None:
                 text += f", all with at most {self.bound} changes of turn"
         if self.faults:
@@ -72,7 +74,7 @@ class Search:
     """Plays schedules until none is left or a limit is reached.
 
     play(choose) plays one run. symmetric: groups of callers (numbers from 1) that do the same with the same
-    arguments. commutes: see `independence`. faults: fault marks to try, at most one a run.
+    arguments. reduce: see `independence`. faults: fault marks to try, at most one a run.
     """
 
     def __init__(
@@ -81,7 +83,7 @@ class Search:
         *,
         callers: int,
         symmetric: Sequence[Sequence[int]] = (),
-        commutes: MayCommute | None = None,
+        reduce: bool = False,
         faults: str = "",
         max_runs: int = 5000,
         max_seconds: float = 120.0,
@@ -89,7 +91,7 @@ class Search:
     ) -> None:
         self._play = play
         self._symmetric = [tuple(sorted(g)) for g in symmetric]
-        self._commutes = commutes
+        self._reduce = reduce and not faults
         self._faults = faults
         self._max_runs, self._max_seconds, self._max_switches = max_runs, max_seconds, max_switches
         self._heap: list[Branch] = []
@@ -137,6 +139,9 @@ class Search:
         for at in range(start, len(run.points)):
             point = run.points[at]
             asleep = follower.asleep[at]
+            if asleep.issuperset(point.enabled):  # this run repeats another up to swaps
+                self.coverage.pruned += 1
+                return
             explored = [point.chosen.plain]
             prefix, texts = run.choices[:at], tuple(p.texts for p in run.points[: at + 1])
             faulted = any(c.fault for c in prefix)
@@ -228,19 +233,17 @@ class Follower:
             late.update(fresh[1:])
         return [c for c in enabled if c.caller not in late] or list(enabled)
 
-    def sleepers(self, point: object, candidates: set[Choice], chosen: Choice) -> frozenset[Choice]:
+    def sleepers(self, point: Point, candidates: set[Choice], chosen: Choice) -> frozenset[Choice]:
         """Those of `candidates` that commute with `chosen`: after it they need not be tried first."""
-        commutes = self._search._commutes
-        if commutes is None or chosen.fault:
+        if not self._search._reduce or chosen.fault:
             return frozenset()
-        return frozenset(c for c in candidates if c != chosen and _independent(commutes, point, c, chosen))
+        return frozenset(
+            c for c in candidates if c.caller != chosen.caller and _independent(point, c, chosen)
+        )
 
 
-def _independent(commutes: MayCommute, point: object, a: Choice, b: Choice) -> bool:
-    from grader.instruments.explore.run import Point
-
-    assert isinstance(point, Point)
-    if a.caller == b.caller or a not in point.enabled or b not in point.enabled:
+def _independent(point: Point, a: Choice, b: Choice) -> bool:
+    if a not in point.enabled or b not in point.enabled:
         return False
     i, j = point.enabled.index(a), point.enabled.index(b)
-    return commutes(point.texts[i], point.levels[i], point.texts[j], point.levels[j], point.blocked)
+    return commute(point.effects[i], point.effects[j], point.blocked)

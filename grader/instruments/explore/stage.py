@@ -115,6 +115,7 @@ class Stage:
 
     def __init__(self, url: str, observer_url: str, *, callers: int = 2, folder: str | None = None) -> None:
         self.observer = Observer(observer_url)
+        self.serializable = False  # sessions start at SERIALIZABLE
         self.deadlock_timeout = self._hasten_deadlocks(url)
         self.proxy = PgProxy(
             url,
@@ -142,11 +143,18 @@ class Stage:
             row = probe.execute(
                 "select setting::float / 1000 from pg_catalog.pg_settings where name = 'deadlock_timeout'"
             ).fetchone()
+            level = probe.execute("show default_transaction_isolation").fetchone()
+            self.serializable = level == ("serializable",)
         return float(row[0]) if row else 1.0
 
     def url(self, caller: int = 1, server_url: str | None = None) -> str:
         """The address through which caller number `caller` must connect."""
         return self.proxy.url(f"T{caller}", server_url)
+
+    def open_transactions(self, caller: int) -> list[str]:
+        """Sessions of caller number `caller` that are in a transaction now; for callbacks of an answer that
+        stand for a person who thinks, or for a slow call to somebody else."""
+        return [s.name for s in self.lanes[caller - 1].sessions if s.status != "I"]
 
     def cast(self, callers: Sequence[Caller]) -> list[Lane]:
         """Puts the callers on the first lanes, workers alive, and empties the other lanes."""
