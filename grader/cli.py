@@ -10,7 +10,7 @@ import argparse
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 PACKAGES = ("services", "notebook", "judge", "authoring", "classroom")
 
@@ -31,38 +31,49 @@ def parser() -> argparse.ArgumentParser:
             continue
         module.register(commands)
     lab = commands.add_parser("lab", help="start the servers, prepare the workspace, open JupyterLab")
-    lab.add_argument("options", nargs=argparse.REMAINDER, help="passed on to jupyter lab")
-    lab.set_defaults(run=_lab)
+    lab.epilog = "Further options are passed on to jupyter lab."
+    lab.set_defaults(run=_lab, options=[])
     data = commands.add_parser("data", help="build the shop's databases, if they are not there yet")
     data.set_defaults(run=_data)
     return top
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command; what a person can put right is said in one sentence, with exit code 2."""
+def parse(given: Sequence[str]) -> argparse.Namespace:
+    """The parsed command line; what follows `lab` is jupyter lab's own."""
+    if given[:1] == ["lab"] and given[1:2] not in (["-h"], ["--help"]):
+        parsed = parser().parse_args(["lab"])
+        parsed.options = list(given[1:])
+        return parsed
+    return parser().parse_args(given)
+
+
+def run(command: Callable[[argparse.Namespace], int | None], arguments: argparse.Namespace) -> int:
+    """The command's exit code; what a person can put right is said in one sentence, with exit code 2."""
     from grader.catalog import CatalogError
     from grader.services.errors import ServiceError
 
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["lab"]:  # argparse would take the options of jupyter lab for its own
-        given.insert(1, "--")
-    parsed = parser().parse_args(given)
     try:
-        return int(parsed.run(parsed) or 0)
+        return command(arguments) or 0
     except (ServiceError, CatalogError) as error:
         print(error, file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:
+    except BrokenPipeError:  # `grader status | head -1`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 141
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point of the console script."""
+    parsed = parse(list(sys.argv[1:] if arguments is None else arguments))
+    return run(parsed.run, parsed)
 
 
 def _lab(arguments: argparse.Namespace) -> int:
     from grader.opening import open_lab
 
-    return open_lab([option for option in arguments.options if option != "--"])
+    return open_lab(arguments.options)
 
 
 def _data(arguments: argparse.Namespace) -> int:

@@ -25,16 +25,21 @@ _JUDGES_TEMPLATES = ("shop_small", "shop_medium")
 
 
 def open_lab(options: Sequence[str]) -> int:
-    """Opens JupyterLab on the workspace and returns its exit code. options: further ones of jupyter lab."""
+    """Opens JupyterLab on the workspace and returns its exit code, 0 if a signal ended it.
+
+    options: further ones of jupyter lab.
+    """
     say = Narrator()
     services.up(say)
     workspace = prepare_workspace()
     environ = lab_environment()
     say("Starting JupyterLab; Ctrl-C here stops it, the servers go on until `grader down`.")
-    data = subprocess.Popen([sys.executable, "-m", "grader", "data"], env=environ, stdin=subprocess.DEVNULL)
+    data = subprocess.Popen(
+        ["nice", sys.executable, "-m", "grader", "data"], env=environ, stdin=subprocess.DEVNULL
+    )
     lab = subprocess.Popen([*lab_command(workspace), *options], env=environ)
     try:
-        return _wait(lab)
+        return max(_wait(lab), 0)
     finally:
         data.terminate()  # if it is still busy: it goes on where it was the next time
         data.wait()
