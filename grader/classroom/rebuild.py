@@ -21,7 +21,9 @@ def rebuild(release: dict[str, Any], submitted: dict[str, Any]) -> dict[str, Any
     wanted = {cells.grade_id(c) for c in made["cells"] if _is_answer(c)}
     found = cells.answers(submitted, wanted)
     for cell in made["cells"]:
-        cell["source"] = cells.source(cell) or ""  # the format allows a list of lines, nbgrader wants a string
+        cell["source"] = (
+            cells.source(cell) or ""
+        )  # the format allows a list of lines, nbgrader wants a string
         if _is_answer(cell):
             cell["source"] = found.get(cells.grade_id(cell), _missing(cell["source"]))
     return made

@@ -52,9 +52,9 @@ class Plan:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Plan:
-        nested = {k: tuple(tuple(e) for e in data[k]) for k in ("tmpfs", "limits")}
-        flat = {k: tuple(data[k]) for k in ("hidden", "readonly", "readable", "writable")}
-        return cls(data["level"], data=tuple(data["data"]) if data["data"] else None, **nested, **flat)
+        shaped: dict[str, Any] = {k: tuple(tuple(e) for e in data[k]) for k in ("tmpfs", "limits")}
+        shaped |= {k: tuple(data[k]) for k in ("hidden", "readonly", "readable", "writable")}
+        return cls(data["level"], data=tuple(data["data"]) if data["data"] else None, **shaped)
 
 
 def enter(plan: Plan, report: Callable[[int], None]) -> None:
@@ -110,9 +110,7 @@ def _private_namespaces(plan: Plan) -> None:
 
 def _lay_over(template: str, folder: str, size: int) -> None:
     """A writable view of `template` at `folder`/data: overlayfs where it works in a namespace, else a copy."""
-    syscalls.mount(
-        "tmpfs", folder, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, f"size={size},mode=0700"
-    )
+    syscalls.mount("tmpfs", folder, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, f"size={size},mode=0700")
     for name in ("changes", "work", "data"):
         os.mkdir(f"{folder}/{name}", 0o700)
     options = f"lowerdir={template},upperdir={folder}/changes,workdir={folder}/work,userxattr"

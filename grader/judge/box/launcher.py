@@ -1,14 +1,15 @@
 """The boxed launcher: the same interface as the trusted one, behind a wall.
 
-    with BoxLauncher() as launcher:
-        judge_answer("04-transactions", "transfer", source, launcher=launcher)     # servers of its own
-        with launcher.submission():                                                # or: of a whole submission
-            ...
+with BoxLauncher() as launcher:
+    judge_answer("04-transactions", "transfer", source, launcher=launcher)     # servers of its own
+    with launcher.submission():                                                # or: of a whole submission
+        ...
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import socket
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ import psycopg
 from grader.checks.exercise import InfrastructureFault
 from grader.judge.box import wall
 from grader.judge.box.compartment import Plan
-from grader.judge.box.servers import BoxedPostgres, BoxedRedis, start_postgres, start_redis
+from grader.judge.box.servers import BoxedRedis, start_postgres, start_redis
 from grader.judge.box.slot import Running, Slot
 from grader.judge.box.template import Template, ensure_template
 from grader.judge.launch import LIMITS
@@ -91,10 +92,15 @@ class BoxLauncher:
     def open(self) -> Iterator[BoxedPlace]:
         place = BoxedPlace(self.slot(), self.servers(), self._template.data)
         clean = False
+        # What the judge puts into the box's folders (sockets of its instruments) is for another uid to use;
+        # the folder around them lets nobody else in.
+        mask = os.umask(0) if os.getuid() == 0 else None
         try:
             yield place
             clean = True
         finally:
+            if mask is not None:
+                os.umask(mask)
             place.close()
             if not (clean and self._kept and self._servers is not None and self._servers.reusable()):
                 self._discard()
@@ -104,6 +110,11 @@ class BoxLauncher:
         if self._slot is not None:
             self._slot.close()
             self._slot = None
+
+    def end(self) -> None:
+        """From another thread: kills the box under whatever runs in it, which then sees its servers gone."""
+        if self._slot is not None:
+            self._slot.kill()
 
     def _discard(self) -> None:
         servers, self._servers = self._servers, None

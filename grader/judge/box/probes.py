@@ -26,7 +26,7 @@ WEAKNESSES = {
     }
 }
 
-_PROBES = '''
+_PROBES = """
 import ctypes, os, socket, subprocess
 
 def _attempt(function):
@@ -96,7 +96,7 @@ def attempts(aims):
     # The control: what must work, so that "nothing got through" does not mean "nothing ran".
     found["control"] = _attempt(lambda: _postgres(aims["learner"])) and _attempt(lambda: _write("mark"))
     return found
-'''
+"""
 
 
 class BoxLeaks(InfrastructureFault):
@@ -121,13 +121,19 @@ def run(launcher: BoxLauncher) -> Report:
     def drive(answer: Any, bench: Any) -> None:
         return None
 
-    with launcher.open() as place, tempfile.TemporaryDirectory() as folder, _Aims(place, Path(folder)) as aims:
+    with (
+        launcher.open() as place,
+        tempfile.TemporaryDirectory() as folder,
+        _Aims(place, Path(folder)) as aims,
+    ):
         answer = JudgedAnswer(_PROBES, drive, "", place)
         reply = answer.spawn().call("attempts", aims.targets, timeout=30.0)
         answer.close()
     found = reply.value
     if not isinstance(found, dict) or not found.pop("control", False):
-        raise BoxLeaks(f"The probes could not run in the {launcher.name} box ({reply.error or reply.ended or found}).")
+        raise BoxLeaks(
+            f"The probes could not run in the {launcher.name} box ({reply.error or reply.ended or found})."
+        )
     known = WEAKNESSES.get(launcher.name, {})
     breaches = tuple(sorted(name for name, through in found.items() if through))
     if surprising := [name for name in breaches if name not in known]:

@@ -89,7 +89,12 @@ def program(only_unix_sockets: bool) -> bytes:
     # glibc falls back to clone, whose flags a filter can read; clone3's are behind a pointer.
     steps += [_step(_EQUAL, _CLONE3[column], 0, 1), _step(_RETURN, _ERRNO | errno.ENOSYS)]
     namespaces = syscalls.EVERY_NAMESPACE
-    steps += [_step(_EQUAL, _CLONE[column], 0, 4), _step(_LOAD, 16), _step(_AND_SET, namespaces, 0, 1), refuse]
+    steps += [
+        _step(_EQUAL, _CLONE[column], 0, 4),
+        _step(_LOAD, 16),
+        _step(_AND_SET, namespaces, 0, 1),
+        refuse,
+    ]
     steps += [_step(_RETURN, _ALLOW)]
     if only_unix_sockets:
         steps += [_step(_EQUAL, _SOCKET[column], 0, 4), _step(_LOAD, 16)]

@@ -122,8 +122,8 @@ class Slot:
             raise InfrastructureFault(f"the box does not answer: {error}") from error
         if not reply:
             raise InfrastructureFault("the box ended")
-        if error := json.loads(reply).get("error"):
-            raise InfrastructureFault(f"a compartment could not be made: {error}")
+        if refusal := json.loads(reply).get("error"):
+            raise InfrastructureFault(f"a compartment could not be made: {refusal}")
         return Running(_pid_of(received[0]), received[0])
 
     def sweep(self) -> None:
@@ -138,14 +138,18 @@ class Slot:
     def close(self) -> None:
         with contextlib.suppress(InfrastructureFault):  # one that never started has nothing to sweep
             self.sweep()
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self.kill()
         self._process.wait()
         self._await_end()
         self._control.close()
         self.cgroup.close()
         shutil.rmtree(self.folder, ignore_errors=True)
         os.close(self._lock_file)
+
+    def kill(self) -> None:
+        """SIGKILL for everything in the box."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _await_end(self) -> None:
         """Until the warm parent, the last to hold the other end of the socket, is gone."""

@@ -45,7 +45,7 @@ def runs_as() -> int:
 
 
 def choose_level() -> str:
-    """"bubblewrap" or, where it cannot work, "landlock". Raises BoxUnavailable where neither can."""
+    """ "bubblewrap" or, where it cannot work, "landlock". Raises BoxUnavailable where neither can."""
     why = bubblewrap_problem()
     if not why:
         return "bubblewrap"
@@ -74,7 +74,16 @@ def bubblewrap_problem() -> str:
 def strong_command(fd: int, folder: Path, template: Path) -> tuple[list[str], dict[str, Any]]:
     """Command and Popen options for a box in bubblewrap; its options travel in a descriptor, not in argv."""
     python = _interpreter(None)
-    options = [*_bubblewrap()[1:], "--clearenv", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "HOME", "/tmp"]
+    options = [
+        *_bubblewrap()[1:],
+        "--clearenv",
+        "--setenv",
+        "PATH",
+        "/usr/bin:/bin",
+        "--setenv",
+        "HOME",
+        "/tmp",
+    ]
     for name, value in _python_environment(python).items():
         options += ["--setenv", name, value]
     options += ["--ro-bind", "/usr", "/usr"]
@@ -153,7 +162,9 @@ def _interpreter(uid: int | None) -> Interpreter:
             "move it where everybody may pass through (/opt, /srv), or run as an ordinary user."
         )
     base = _linked_python()
-    return Interpreter(str(base / "bin" / Path(sys.executable).resolve().name), (str(site), str(_package().parent)))
+    return Interpreter(
+        str(base / "bin" / Path(sys.executable).resolve().name), (str(site), str(_package().parent))
+    )
 
 
 @functools.cache

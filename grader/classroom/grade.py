@@ -1,0 +1,310 @@
+"""`grader grade LAB`: a class judged and brought into nbgrader's gradebook. Resumable anywhere.
+
+The steps: intake (read every submission), judge (what the ledger does not hold yet), import (autograded notebook and
+gradebook, one submission at a time, as results come in), summary.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from grader import catalog
+from grader.checks.exercise import InfrastructureFault
+from grader.classroom import intake
+from grader.classroom.crew import Crew, DaskCrew, LocalCrew, Outcome, judge_all
+from grader.classroom.outputs import check_outputs
+from grader.classroom.seed import course_seed
+from grader.classroom.work import EXERCISE_SECONDS, Work
+from grader.judge import cells
+from grader.judge.ledger import Ledger, grader_version, result_key
+from grader.verdict import Status, Verdict
+
+
+class CannotGrade(InfrastructureFault):
+    """The run cannot start; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """submitted: folder of STUDENT/LAB/LAB.ipynb, None for the course's. box: "", "bubblewrap", "landlock", "trusted".
+    students: only these; all if empty."""
+
+    submitted: Path | None = None
+    workers: int = 1
+    scheduler: str = ""
+    seed_file: Path | None = None
+    box: str = ""
+    students: tuple[str, ...] = ()
+    seconds: float = EXERCISE_SECONDS
+
+
+@dataclass
+class Summary:
+    """What a run did. `rejected`, `timed_out` and `infrastructure` name students and say why."""
+
+    lab: str
+    box: str
+    submissions: int = 0
+    graded: int = 0
+    judged_now: int = 0
+    changed: int = 0
+    rejected: dict[str, str] = field(default_factory=dict)
+    timed_out: dict[str, str] = field(default_factory=dict)
+    infrastructure: dict[str, str] = field(default_factory=dict)
+    exercise_seconds: dict[str, float] = field(default_factory=dict)  # median
+    seconds: float = 0.0
+    weaknesses: dict[str, str] = field(default_factory=dict)
+
+
+Progress = Callable[[int, int], None]  # done, of how many
+
+
+def grade(
+    lab: str, options: Options, progress: Progress = lambda done, total: None, crew: Crew | None = None
+) -> Summary:
+    """Grades every submission of `lab`. Raises CannotGrade, LedgerFull, CatalogError or SeedError."""
+    started = time.monotonic()
+    course = _Course(lab)
+    with course.locked():
+        box, weaknesses = _box(options)
+        summary = Summary(course.lab, box, weaknesses=weaknesses)
+        run = _Run(course, options, box, summary, progress)
+        own = crew is None
+        try:
+            crew = crew or (DaskCrew(options.scheduler) if options.scheduler else None)
+            run.all(crew)
+        finally:
+            if own and crew is not None:
+                crew.close()
+            course.close()
+    summary.seconds = round(time.monotonic() - started, 3)
+    return summary
+
+
+class _Course:
+    """The folders and the gradebook, as nbgrader's configuration names them."""
+
+    def __init__(self, lab: str) -> None:
+        self.unit = catalog.unit(lab)
+        self.lab = self.unit.slug
+        if not self.unit.lab.is_file():
+            raise CannotGrade(f"There is no released {self.lab}: run `grader build {self.lab}` first.")
+        self.release_bytes = self.unit.lab.read_bytes()
+        self.release: dict[str, Any] = json.loads(self.release_bytes)
+        self.root = catalog.root()
+        self.config = _nbgrader_config(self.root)
+        from nbgrader.coursedir import CourseDirectory  # type: ignore[import-untyped]
+
+        self.folders = CourseDirectory(config=self.config)
+        self.state = self.root / "work" / "course"
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.ledger = Ledger(self.state / "ledger")
+        self._importer: Any = None
+
+    @property
+    def importer(self) -> Any:
+        if self._importer is None:
+            from nbgrader.preprocessors import AssignLatePenalties  # type: ignore[import-untyped]
+
+            from grader.classroom.importer import Importer
+
+            late = AssignLatePenalties(config=self.config)
+            late.init_plugin()
+            self._importer = Importer(self.folders.db_url, self.folders.course_id, self.lab, late.plugin_inst)
+            self._importer.ensure_assignment(self.unit.lab, self.config)
+        return self._importer
+
+    def close(self) -> None:
+        if self._importer is not None:
+            self._importer.close()
+
+    def path(self, step: str, student: str) -> Path:
+        return Path(self.folders.format_path(step, student, self.lab))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """One class run at a time; the lock ends with the process that holds it."""
+        with open(self.state / "grading.lock", "w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise CannotGrade("Another `grader grade` is at work on this course; wait for it.") from None
+            yield
+
+
+class _Run:
+    """One run over one lab."""
+
+    def __init__(
+        self, course: _Course, options: Options, box: str, summary: Summary, progress: Progress
+    ) -> None:
+        self.course, self.options, self.summary, self.progress = course, options, summary, progress
+        self.seed = course_seed(options.seed_file)
+        self.box = box
+        self.version = grader_version(course.root / "checks")
+        self.submitted = options.submitted or Path(
+            course.folders.format_path(course.folders.submitted_directory, "x", course.lab)
+        ).parents[1]
+        self._waiting: dict[str, list[tuple[str, Path]]] = {}  # result key -> who handed this work in
+        self._times: dict[str, list[float]] = {}
+
+    def all(self, crew: Crew | None) -> None:
+        found = list(intake.find(self.submitted, self.course.lab))
+        if self.options.students:
+            found = [f for f in found if f[0] in self.options.students]
+        if not found:
+            raise CannotGrade(
+                f"There are no submissions of {self.course.lab} in {self.submitted} "
+                "(looked for STUDENT/LAB/LAB.ipynb); collect them first, or name the folder with --submitted."
+            )
+        self.summary.submissions = len(found)
+        self.course.ledger.remove_partial()
+        self._done = 0
+        jobs = self._jobs(found)
+        first = next(jobs, None)  # when nothing is left to judge, no worker is started
+        if first is not None:
+            workers = crew or LocalCrew(min(self.options.workers, len(found)))
+            try:
+                for outcome in judge_all(workers, _chain(first, jobs)):
+                    self._judged(outcome)
+            finally:
+                if crew is None:
+                    workers.close()
+        self.summary.exercise_seconds = {
+            name: round(statistics.median(times), 4) for name, times in self._times.items()
+        }
+
+    def _jobs(self, found: list[tuple[str, Path]]) -> Iterator[Work]:
+        """Reads submissions one by one; imports what is settled, yields what has to be judged."""
+        for student, path in found:
+            submission = intake.take(student, path, self.course.release)
+            if submission.rejected:
+                self.summary.rejected[student] = submission.rejected
+                self._import(submission, self._refused(submission.rejected))
+                continue
+            key = result_key(
+                submission.key, self.course.lab, self.course.release_bytes, self.version, self.seed, self.box
+            )
+            if key in self._waiting:  # the same answers are already being judged
+                self._waiting[key].append((student, path))
+                continue
+            result = self.course.ledger.get(key)
+            if result is not None:
+                self._import(submission, result)
+                continue
+            self._waiting[key] = [(student, path)]
+            ledger = "" if self.options.scheduler else str(self.course.ledger.folder)
+            yield Work(
+                key, self.course.lab, submission.answers, self.seed, self.box, str(self.course.root), ledger,
+                self.options.seconds,
+            )  # fmt: skip
+
+    def _judged(self, outcome: Outcome) -> None:
+        result = outcome.result
+        self.summary.judged_now += 1
+        if result is None:
+            result = self._refused(outcome.fault, Status.INFRA)
+        elif self.course.ledger.get(outcome.key) is None and not _has_fault(result):
+            self.course.ledger.put(outcome.key, result)  # judged where this folder cannot be seen
+        for student, path in self._waiting.pop(outcome.key):
+            self._import(intake.take(student, path, self.course.release), result)
+
+    def _refused(self, why: str, status: Status = Status.REJECTED) -> dict[str, Any]:
+        verdicts = {
+            name: Verdict(
+                self.course.lab, name, status, float(e.points), message=why, notes={"box": self.box}
+            )
+            for name, e in self.course.unit.checks().exercises.items()
+        }
+        return {"verdicts": {n: v.to_json() for n, v in verdicts.items()}, "seconds": 0.0, "box": self.box}
+
+    def _import(self, submission: intake.Submission, result: dict[str, Any]) -> None:
+        verdicts = {name: Verdict.from_json(v) for name, v in result["verdicts"].items()}
+        self._note(submission.student, verdicts)
+        scores: dict[str, float | None] = {}
+        for number, cell in enumerate(submission.notebook["cells"], 1):
+            name = cells.exercise_checked(cell)
+            if name in verdicts:
+                cell["outputs"] = check_outputs(verdicts[name], number)
+                cell["execution_count"] = number
+                if verdicts[name].status is not Status.INFRA:
+                    scores[cells.grade_id(cell)] = verdicts[name].points
+            elif cell.get("metadata", {}).get("nbgrader", {}).get("grade"):
+                scores[cells.grade_id(cell)] = _by_hand(cell)
+        from grader.classroom.importer import write_notebook
+
+        target = self.course.path(self.course.folders.autograded_directory, submission.student)
+        changed = write_notebook(
+            target / f"{self.course.lab}.ipynb", submission.notebook, submission.timestamp
+        )
+        importer = self.course.importer
+        changed |= importer.write(submission.student, submission.notebook, scores, submission.timestamp)
+        self.summary.changed += changed
+        self._done += 1
+        self.progress(self._done, self.summary.submissions)
+
+    def _note(self, student: str, verdicts: dict[str, Verdict]) -> None:
+        late = [n for n, v in verdicts.items() if v.notes.get("timed_out")]
+        faults = {n: v.message for n, v in verdicts.items() if v.status is Status.INFRA}
+        if faults:
+            self.summary.infrastructure[student] = "; ".join(f"{n}: {m}" for n, m in faults.items())
+        elif late:
+            self.summary.timed_out[student] = f"took too long: {', '.join(late)}"
+        if not faults and student not in self.summary.rejected:
+            self.summary.graded += 1
+        for name, verdict in verdicts.items():
+            if verdict.seconds:
+                self._times.setdefault(name, []).append(verdict.seconds)
+
+
+def _box(options: Options) -> tuple[str, dict[str, str]]:
+    """The box to use, proven to hold where it runs, and its known weaknesses. On a cluster each worker's own."""
+    if options.box == "trusted":
+        return "trusted", {"no_sandbox": "answers run as you, with your rights; asked for by name"}
+    from grader.judge.box import probes, wall
+    from grader.judge.box.launcher import BoxLauncher
+    from grader.judge.box.slot import sweep_leftovers
+
+    box = options.box or wall.choose_level()
+    if options.scheduler:
+        return box, {}
+    sweep_leftovers()
+    with BoxLauncher(box) as launcher:
+        return box, dict(probes.run(launcher).expected)
+
+
+def _nbgrader_config(root: Path) -> Any:
+    from traitlets.config.loader import PyFileConfigLoader
+
+    if not (root / "nbgrader_config.py").is_file():
+        raise CannotGrade(f"There is no nbgrader_config.py in {root}; grade from a checkout of the course.")
+    return PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+
+
+def _by_hand(cell: dict[str, Any]) -> float | None:
+    """nbgrader's own word on a cell a person marks: 0 if untouched, else None (needs marking)."""
+    import logging
+
+    import nbformat
+    from nbgrader.utils import determine_grade  # type: ignore[import-untyped]
+
+    node = nbformat.from_dict(cell)  # type: ignore[no-untyped-call]
+    score, _ = determine_grade(node, logging.getLogger("grader"))
+    return None if score is None else float(score)
+
+
+def _has_fault(result: dict[str, Any]) -> bool:
+    return any(v["status"] == str(Status.INFRA) for v in result["verdicts"].values())
+
+
+def _chain(first: Work, rest: Iterator[Work]) -> Iterator[Work]:
+    yield first
+    yield from rest
