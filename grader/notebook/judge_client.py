@@ -61,7 +61,8 @@ class JudgeClient:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,  # an interrupt in the notebook must not hit it half-way
-                env={**os.environ, **(self._environ or {})},
+                # A `redis.py` that lies beside the notebook must not become the judge's.
+                env={**os.environ, **(self._environ or {}), "PYTHONSAFEPATH": "1"},
             )
 
     def judge(

@@ -67,6 +67,9 @@ def run(sql: str) -> Table | None:
         except psycopg.Error as error:
             print(_failure(conn, error, statement, sql))
             return None
+        except KeyboardInterrupt:  # psycopg has cancelled the statement on the server by now
+            print(f"Interrupted, and cancelled on the server: {' '.join(statement.text.split())[:80]}")
+            return None
     if conn.info.transaction_status is psycopg.pq.TransactionStatus.INTRANS:
         print("A transaction is open on this connection: COMMIT or ROLLBACK ends it.")
     return last

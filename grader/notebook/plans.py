@@ -42,6 +42,9 @@ def plan_json(
     except psycopg.Error as error:
         print(_refusal(error, sql, found[0].offset - len(lead)))
         return None
+    except KeyboardInterrupt:
+        print("Interrupted: the statement was cancelled on the server.")
+        return None
     return row[0] if row else None
 
 

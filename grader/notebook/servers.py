@@ -28,10 +28,14 @@ def ensure() -> Services:
     from grader import services
 
     try:
-        return services.up(progress=_say)
+        killed = [c.name for c in services.status() if c.state == "killed"]
+        running = services.up(progress=_say)
     except Exception as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise ServersUnavailable(f"{first} (`grader doctor` says what is wrong and what to do.)") from None
+    if killed:
+        _say(f"Restarted after having been killed: {', '.join(killed)}. What was committed is there.")
+    return running
 
 
 def _say(message: Any) -> None:

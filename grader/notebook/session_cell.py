@@ -54,7 +54,8 @@ class Entry:
 def _words(result: Result) -> str:
     if result.columns:
         return "1 row" if len(result.rows) == 1 else f"{len(result.rows)} rows"
-    return result.tag or "done"
+    said_already = result.tag.upper() == result.statement.strip().rstrip(";").upper()  # BEGIN, COMMIT
+    return "done" if said_already else result.tag or "done"
 
 
 def _blockers(waiting: Waiting) -> str:
@@ -147,9 +148,8 @@ class SessionCell:
             table = entry.table()
             if not table or entry.waited_for:
                 weight = "font-weight:600;" if entry.waits else ""
-                sign = "⏳ " if entry.waits else "→ "
                 text = escape("\n".join(entry.lines()))
-                rows.append(f'<div style="{mono};{weight}padding-left:14px">{sign}{text}</div>')
+                rows.append(f'<div style="{mono};{weight}padding-left:14px">→ {text}</div>')
             if table:
                 rows.append(f'<div style="padding-left:14px">{table._repr_html_()}</div>')
         if self.state:

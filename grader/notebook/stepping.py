@@ -42,7 +42,7 @@ class Steps:
         return {**shown, **bundle}
 
     def _widget(self) -> Any:
-        import ipywidgets as widgets
+        import ipywidgets as widgets  # type: ignore[import-untyped]
 
         from grader.show import timeline_svg
 

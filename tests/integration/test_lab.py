@@ -241,6 +241,26 @@ def test_a_closed_connection_is_replaced_with_a_word(kernel):
     assert "one" in kernel.run("%sql SELECT 1 AS one").result["text/plain"]
 
 
+def test_an_interrupted_statement_is_cancelled(kernel):
+    parent = kernel.send("%sql SELECT pg_sleep(61)")
+    await_statement("pg_sleep(61)")
+    kernel.interrupt()
+    outputs = kernel.collect(parent)
+    assert "cancelled on the server" in outputs.stdout and not outputs.error
+    assert kernel.run("%sql SELECT 1 AS one").result
+
+
+def await_statement(text: str) -> None:
+    """Returns once a session of the shop runs a statement that holds `text`."""
+    with psycopg.connect(services.up().postgres.url("shop", role="admin"), autocommit=True) as admin:
+        while not admin.execute(
+            "SELECT 1 FROM pg_stat_activity WHERE strpos(query, %s) > 0 AND state = 'active' "
+            "AND pid <> pg_backend_pid()",
+            [text],
+        ).fetchone():
+            pass
+
+
 def test_explain_rolls_back_what_the_statement_wrote(kernel):
     kernel.run("%sql CREATE TABLE IF NOT EXISTS written (n int)")
     shown = kernel.run("explain('INSERT INTO written VALUES (1)')")
@@ -311,13 +331,7 @@ class TestSessions:
 
     def test_an_interrupted_statement_is_cancelled(self, kernel):
         parent = kernel.send("%%session A\nSELECT pg_sleep(60)")
-        url = services.up().postgres.url("shop", role="admin")
-        with psycopg.connect(url, autocommit=True) as admin:
-            while not admin.execute(
-                "SELECT 1 FROM pg_stat_activity WHERE query LIKE '%pg_sleep(60)%' AND state = 'active' "
-                "AND pid <> pg_backend_pid()"
-            ).fetchone():
-                pass
+        await_statement("pg_sleep(60)")
         kernel.interrupt()
         outputs = kernel.collect(parent)
         assert "canceling statement" in outputs.displays[-1]["data"]["text/plain"]
@@ -329,13 +343,26 @@ def test_killed_servers_are_restarted_and_nothing_is_lost(kernel):
     for condition in services.status():
         if condition.pid:
             os.kill(condition.pid, signal.SIGKILL)
+    opened = kernel.run("lab = Lab('90-tiny')")
+    assert not opened.error and "Restarted after having been killed" in opened.stdout, opened
     assert not kernel.run("%%session A\nSELECT 1").error
-    assert not kernel.run("lab = Lab('90-tiny')").error
     assert "1" in kernel.run("%sql SELECT n FROM kept").result["text/plain"]
     assert "1 row" in str(kernel.run("%%session A\nSELECT 1 AS one").displays)
     kernel.run("def double(n): return n + n")
     assert check(kernel).result["text/plain"] == "2.0"
     kernel.run("%sql DROP TABLE kept")
+
+
+def test_files_beside_the_notebook_do_not_become_the_judges_modules(kernel, root):
+    for name in ("redis", "psycopg", "json"):
+        (root / f"{name}.py").write_text("raise RuntimeError('shadowed')")
+    try:
+        kernel.run("lab._judge.close()")
+        kernel.run("def double(n): return n + n")
+        assert check(kernel).result["text/plain"] == "2.0"
+    finally:
+        for name in ("redis", "psycopg", "json"):
+            (root / f"{name}.py").unlink()
 
 
 def test_the_judge_dies_with_the_kernel(kernel, root):
