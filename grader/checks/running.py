@@ -156,12 +156,12 @@ class Database(Protocol):
         ...
 
     def query(
-        self, sql: str, *params: Any, role: Literal["judge", "admin", "learner"] = "judge"
+        self, sql: Any, *params: Any, role: Literal["judge", "admin", "learner"] = "judge"
     ) -> list[tuple[Any, ...]]:
-        """Runs one statement in its own transaction, search_path pg_catalog for "judge": qualify names."""
+        """Runs one statement (str or psycopg.sql) in a transaction; search_path is pg_catalog: qualify names."""
         ...
 
-    def execute(self, sql: str, *params: Any, role: Literal["admin", "learner"] = "learner") -> None: ...
+    def execute(self, sql: Any, *params: Any, role: Literal["admin", "learner"] = "learner") -> None: ...
 
 
 class Bench(Protocol):

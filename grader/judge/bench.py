@@ -89,10 +89,10 @@ class JudgedDatabase:
             self._connections[role] = connection
         return connection
 
-    def query(self, sql: str, *params: Any, role: Role = "judge") -> list[tuple[Any, ...]]:
+    def query(self, sql: Any, *params: Any, role: Role = "judge") -> list[tuple[Any, ...]]:
         return self.connection(role).execute(sql, params or None).fetchall()
 
-    def execute(self, sql: str, *params: Any, role: Role = "learner") -> None:
+    def execute(self, sql: Any, *params: Any, role: Role = "learner") -> None:
         self.connection(role).execute(sql, params or None)
 
     def close(self) -> None:

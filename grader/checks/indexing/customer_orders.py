@@ -6,12 +6,11 @@ from dataclasses import dataclass
 
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.indexing import ddl
+from grader.checks.indexing.queries import Scale, exhibit, measure, size_of
 from grader.checks.indexing.unit import lab
 from grader.checks.running import Answer, Bench, Database
 from grader.instruments.indexes import redundant
-from grader.instruments.plans import Plan, explain
 from grader.instruments.work import Growth, growth
-from grader.verdict import Evidence
 
 QUERY = """
 SELECT id, placed_at, status, total
@@ -21,18 +20,6 @@ SELECT id, placed_at, status, total
  LIMIT 20"""
 SORTED = 60  # rows: for a customer with a handful of orders the planner rightly reads them all and sorts
 LIMIT = 60  # pages: twenty rows on twenty pages, the way down the tree, and as much again
-
-
-@dataclass(frozen=True)
-class Scale:
-    """The query at one size of the data, for several customers; the worst of them counts."""
-
-    orders: int
-    plans: tuple[Plan, ...]
-
-    @property
-    def worst(self) -> Plan:
-        return max(self.plans, key=lambda plan: plan.pages)
 
 
 @dataclass(frozen=True)
@@ -65,26 +52,16 @@ def customer_orders(answer: Answer, bench: Bench) -> History:
         return History(on_large)
     random = bench.random("customers")
     scales = [_measure(database, random.sample(range(50, 900), 2)) for database in (small, large)]
-    large.execute("CREATE INDEX the_reference ON orders (customer_id, placed_at)")
-    ((reference,),) = large.query("SELECT pg_catalog.pg_relation_size('public.the_reference')")
+    reference = size_of(large, "ON orders (customer_id, placed_at)")
     return History(on_large, scales[0], scales[1], reference)
 
 
 def _measure(database: Database, chosen: list[int]) -> Scale:
-    ((orders,),) = database.query("SELECT pg_catalog.count(*) FROM public.orders")
-    busiest = database.query(
-        "SELECT customer_id FROM public.orders GROUP BY customer_id ORDER BY pg_catalog.count(*) DESC, 1 LIMIT 1"
+    ((busiest, _),) = database.query(
+        "SELECT customer_id, pg_catalog.count(*) FROM public.orders GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1"
     )
     nobody = -1
-    connection = database.connection("learner")
-    customers = [busiest[0][0], *chosen, nobody]
-    for customer in customers:
-        explain(connection, QUERY, [customer])  # the first execution also fills caches
-    return Scale(orders, tuple(explain(connection, QUERY, [c]) for c in customers))
-
-
-def _plan(title: str, plan: Plan) -> Evidence:
-    return Evidence("plan", title, plan.raw)
+    return measure(database, QUERY, [[customer] for customer in (busiest, *chosen, nobody)])
 
 
 @customer_orders.property(weight=0)  # doing no harm earns nothing by itself
@@ -108,7 +85,7 @@ def no_sort(history: History) -> Ruling:
                 return fail(
                     "a plan without a Sort",
                     f"a {sort.node_type} of {rows:,} rows at {history.large.orders:,} orders",
-                    evidence=[_plan("The query as the server runs it", plan)],
+                    evidence=[exhibit("The query as the server runs it", plan)],
                 )
     return True
 
@@ -129,7 +106,7 @@ def pages_bounded(history: History) -> Ruling:
     return fail(
         f"at most {LIMIT} pages, however many orders there are",
         f"{small} pages at {history.small.orders:,} orders, {large} at {history.large.orders:,}: {grown} growth",
-        evidence=[_plan("The worst customer, at the larger size", history.large.worst)],
+        evidence=[exhibit("The worst customer, at the larger size", history.large.worst)],
     )
 
 

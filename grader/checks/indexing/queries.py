@@ -1,0 +1,44 @@
+"""Runs the exercises' queries at two sizes of the data and keeps the plans."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from grader.checks.running import Database
+from grader.instruments.plans import Plan, explain
+from grader.verdict import Evidence
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One query at one size of the data, once for each set of parameters; the worst of them counts."""
+
+    orders: int
+    plans: tuple[Plan, ...]
+
+    @property
+    def worst(self) -> Plan:
+        return max(self.plans, key=lambda plan: plan.pages)
+
+
+def measure(database: Database, query: str, parameters: Sequence[Sequence[Any]]) -> Scale:
+    """The plans of warmed executions, one a set of parameters, as the learner's role sees them."""
+    ((orders,),) = database.query("SELECT pg_catalog.count(*) FROM public.orders")
+    connection = database.connection("learner")
+    for one in parameters:
+        explain(connection, query, one)  # the first execution also fills caches and sets hint bits
+    return Scale(orders, tuple(explain(connection, query, one) for one in parameters))
+
+
+def size_of(database: Database, definition: str) -> int:
+    """Bytes of an index the judge builds to compare with. definition: all of CREATE INDEX after its name."""
+    database.execute(f"CREATE INDEX the_reference {definition}")
+    ((size,),) = database.query("SELECT pg_catalog.pg_relation_size('public.the_reference')")
+    database.execute("DROP INDEX the_reference")
+    return int(size)
+
+
+def exhibit(title: str, plan: Plan) -> Evidence:
+    return Evidence("plan", title, plan.raw)
