@@ -15,6 +15,7 @@ from grader.judge.codec import Channel, decode, encode
 from grader.judge.launch import Place
 from grader.shop import errors
 
+SEND_TIMEOUT = 10.0  # seconds a worker may leave what we send it unread; a safety net
 MAX_SOURCE = 200_000  # characters; no exercise needs a hundredth of it
 _SQL_MAGIC = re.compile(r"\A\s*%%sql\b[ \t]*(\w*)[^\n]*\n?")
 KNOWN_ERRORS = {name for name, value in vars(errors).items() if isinstance(value, type)}
@@ -208,7 +209,7 @@ class WorkerHandle:
         deadline = time.monotonic() + timeout
         while True:
             reply = self._receive(deadline)
-            if reply is None:
+            if reply is None or time.monotonic() > deadline:
                 raise Rejected("Running the answer's cell ended its process or took longer than allowed.")
             if reply.get("op") == "loaded":
                 break
@@ -219,9 +220,10 @@ class WorkerHandle:
                 raise NotAnswered
             where = f"line {error.line} of " if error.line else ""
             raise Rejected(f"Running {where}the answer raised {error.type}: {error.message}")
-        if missing := [n for n in binds if n not in reply.get("names", [])]:
+        names, empty = (_list(reply.get(key)) for key in ("names", "empty"))
+        if missing := [n for n in binds if n not in names]:
             raise Rejected(f"The answer must define {' and '.join(f'`{n}`' for n in missing)}.")
-        if len(reply.get("empty", [])) == len(binds) > 0:
+        if len(empty) == len(binds) > 0:
             raise NotAnswered
 
     def start(self, name: str, *args: Any, **kwargs: Any) -> PendingCall:
@@ -250,7 +252,8 @@ class WorkerHandle:
         Returns whether anything was handled. Callbacks of the answer run here, in the judge.
         """
         handled = False
-        while not self.dead:
+        enough = time.monotonic() + max(timeout, 0.05)  # a worker that never stops sending must not keep us here
+        while not self.dead and not (handled and time.monotonic() > enough):
             if not self._channel.pending():
                 wait = 0.0 if handled else timeout
                 if not select.select([self._channel], [], [], max(0.0, wait))[0]:
@@ -271,8 +274,9 @@ class WorkerHandle:
 
     def _send(self, message: dict[str, Any]) -> None:
         try:
+            self._channel.sock.settimeout(SEND_TIMEOUT)
             self._channel.send(message)
-        except OSError:
+        except OSError:  # gone, or it does not read
             self._died()
 
     def _receive(self, deadline: float) -> dict[str, Any] | None:
@@ -296,9 +300,8 @@ class WorkerHandle:
     def _handle(self, message: dict[str, Any]) -> None:
         if message.get("op") == "ask":
             self._send({"op": "answered", "n": message.get("n"), **self._answer(message)})
-        elif message.get("op") == "reply" and message.get("id") in self._calls:
-            call = self._calls.pop(message["id"])
-            call.reply = _reply(message)
+        elif message.get("op") == "reply" and isinstance(id := message.get("id"), int) and id in self._calls:
+            self._calls.pop(id).reply = _reply(message)
 
     def _answer(self, message: dict[str, Any]) -> dict[str, Any]:
         handler = self._callbacks.get(str(message.get("name")))
@@ -342,6 +345,10 @@ class PendingCall:
                 break
             self.worker.pump(left)
         return self.reply
+
+
+def _list(data: Any) -> list[Any]:
+    return data if isinstance(data, list) else []
 
 
 def _error(data: Any) -> Error | None:

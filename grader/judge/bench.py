@@ -13,7 +13,7 @@ from typing import Any, Literal
 import psycopg
 
 from grader import services, shop
-from grader.checks.exercise import InfrastructureFault
+from grader.checks.exercise import InfrastructureFault, Rejected
 from grader.judge.launch import Place
 
 Role = Literal["judge", "admin", "learner"]
@@ -90,7 +90,12 @@ class JudgedDatabase:
         return connection
 
     def query(self, sql: Any, *params: Any, role: Role = "judge") -> list[tuple[Any, ...]]:
-        return self.connection(role).execute(sql, params or None).fetchall()
+        try:
+            return self.connection(role).execute(sql, params or None).fetchall()
+        except psycopg.errors.LockNotAvailable:
+            raise Rejected(
+                "The answer left a table locked: another session could not read it for five seconds."
+            ) from None
 
     def execute(self, sql: Any, *params: Any, role: Role = "learner") -> None:
         self.connection(role).execute(sql, params or None)

@@ -94,8 +94,8 @@ def grader_version(extra: Path | None = None) -> str:
     """
     digest = hashlib.sha256()
     package = Path(grader.__file__).parent
-    for folder in (package, extra):
-        for path in sorted(folder.rglob("*")) if folder is not None and folder.is_dir() else ():
+    for folder in (package, *([extra] if extra is not None and extra.is_dir() else [])):
+        for path in sorted(folder.rglob("*")):
             if path.suffix in (".py", ".sql") and path.is_file():
                 digest.update(path.relative_to(folder).as_posix().encode())
                 digest.update(path.read_bytes())

@@ -31,9 +31,10 @@ THROWAWAY: Settings = {
 # Made before the template is first copied, so that every cluster has them without a statement of its own.
 FIRST_STATEMENTS = """
 CREATE ROLE learner LOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION;
-CREATE ROLE judge LOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION;
+CREATE ROLE judge LOGIN NOSUPERUSER NOCREATEROLE NOCREATEDB NOREPLICATION BYPASSRLS;
 GRANT pg_read_all_data, pg_monitor TO judge;
 ALTER ROLE judge SET search_path = pg_catalog;
+ALTER ROLE judge SET lock_timeout = '5s';
 CREATE EXTENSION pg_stat_statements;
 """
 

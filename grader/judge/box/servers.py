@@ -32,7 +32,10 @@ _SETTINGS = {
 }
 _PATIENCE = 20.0  # seconds; a safety net
 # What an answer may not do to a Redis server even if it is its own: the rest is undone by replacing it.
-_WITHHELD = "-shutdown -debug -replicaof -slaveof -module -acl -failover -cluster -migrate -bgsave -save -bgrewriteaof -psync -sync"
+_WITHHELD = (
+    "-shutdown -debug -replicaof -slaveof -module -acl -failover -cluster -migrate -bgsave -save -bgrewriteaof "
+    "-psync -sync -client|pause -client|kill"
+)
 
 
 @dataclass
@@ -124,7 +127,7 @@ def start_redis(slot: Slot) -> BoxedRedis:
     data = _data_folder(slot)
     command = [str(wall.server_programs().valkey), "--port", "0", "--unixsocket", f"{sockets}/redis"]
     command += ["--unixsocketperm", "777", "--dir", data, "--save", "", "--appendonly", "no"]
-    command += ["--databases", "16", "--loglevel", "warning", "--maxmemory", "256mb"]
+    command += ["--databases", "16", "--loglevel", "warning", "--maxmemory", "256mb", "--busy-reply-threshold", "1000"]
     command += ["--user", "default", "on", "nopass", "~*", "&*", "+@all", *_WITHHELD.split()]
     plan = _plan(slot, sockets, None, tmpfs=data)
     return BoxedRedis(_start(slot, plan, command, sockets, {"LC_ALL": "C", "TZ": "UTC"}))

@@ -25,7 +25,7 @@ from grader.services.places import places
 from grader.services.settings import THROWAWAY
 from grader.shop import templates
 
-EDITION = 1  # raise it when what the directory holds changes
+EDITION = 2  # raise it when what the directory holds changes
 KEPT = ("empty", "shop_small", "shop_medium")
 # The learner's role may come and go; the others are the judge's and need the password.
 _ACCESS = "local all learner trust\nlocal all all scram-sha-256\n"
@@ -72,7 +72,7 @@ def _make(folder: Path) -> None:
     with services.throwaway_postgres() as server:
         for name in KEPT:
             shop.ensure_template(server, name)
-        _set_passwords(server, passwords)
+        _harden(server, passwords)
         server.stop()
         shutil.copytree(server.data, folder / "data", symlinks=True)
     for leftover in ("postmaster.pid", "postmaster.opts"):
@@ -84,7 +84,7 @@ def _make(folder: Path) -> None:
         file.write(made)
 
 
-def _set_passwords(server: services.PostgresServer, passwords: dict[str, str]) -> None:
+def _harden(server: services.PostgresServer, passwords: dict[str, str]) -> None:
     with psycopg.connect(server.url(), autocommit=True) as admin:
         # The password is 192 random bits: stretching it would only slow every login down.
         admin.execute("SET scram_iterations = 1")
@@ -92,6 +92,12 @@ def _set_passwords(server: services.PostgresServer, passwords: dict[str, str]) -
             user = server.users[role][0]
             text = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(user), sql.Literal(password))
             admin.execute(text)
+        # A learner owns the tables, so could hide rows from the judge by a policy.
+        admin.execute("ALTER ROLE judge BYPASSRLS")
+        admin.execute("ALTER ROLE judge SET lock_timeout = '5s'")
+        for name in KEPT:  # the owner of a template could change what the next answer is judged on
+            database = sql.Identifier(templates.template(name).database)
+            admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(database))
 
 
 def _give_to_box(data: Path) -> None:
