@@ -13,6 +13,7 @@ from grader.verdict import Evidence
 
 MAX_ROWS = 40  # a longer table is cut, and says so
 _LONG = 12  # lines of text from which an exhibit is folded away
+_TALL = 1500  # pixels of a picture from which it is folded away
 _PRE = (
     "margin:4px 0 0 0; padding:8px 10px; white-space:pre-wrap; overflow-wrap:anywhere; "
     "font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace; font-size:12px; line-height:1.4; "
@@ -82,9 +83,9 @@ def _html_of(exhibit: Evidence) -> str:
     if exhibit.kind in ("plan", "timeline"):
         drawn = plan_svg(data) if exhibit.kind == "plan" else timeline_svg(data)
         twin = folded("The same in plain text, nothing shortened", pre(evidence_text(exhibit, 104)))
-        return _titled(
-            title, svg.image(drawn, f"{title}: a {exhibit.kind}, also in plain text below.") + twin
-        )
+        picture = svg.image(drawn, f"{title}: a {exhibit.kind}, also in plain text below.") + twin
+        tall = svg.height_of(drawn) > _TALL
+        return folded(f"{title} (long: open to see it)", picture) if tall else _titled(title, picture)
     text = clean(data).rstrip()
     return folded(title, pre(text)) if text.count("\n") >= _LONG else _titled(title, pre(text))
 

@@ -97,6 +97,11 @@ def document(parts: Sequence[str], width: float, height: float, label: str) -> s
     )
 
 
+def height_of(drawn: str) -> float:
+    """The height, in pixels, of a picture made by `document`."""
+    return float(drawn.partition(' height="')[2].partition('"')[0])
+
+
 def image(svg: str, alt: str) -> str:
     """The picture as an <img>: sanitizers drop inline <svg> and leave its words behind as soup, not this."""
     data = base64.b64encode(svg.encode()).decode()

@@ -15,84 +15,14 @@ The notation of the text twin follows Hermitage (Kleppmann, "Testing the I in AC
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from grader.show import svg
-from grader.show.words import clean, one_line, wrap
+from grader.show.steps import TAGS, Step, conclusion_of, read_steps, resumed_at
+from grader.show.words import one_line, wrap
 
 LANE_COLOURS = ("#1d5fa6", "#9a4f12", "#2c6e49", "#6a3d9a", "#00696f", "#7a3b5d")
 WIDTH = 860
-_TAGS = {"error": "ERROR", "crash": "CRASH", "lost": "LOST"}
-
-
-@dataclass(frozen=True)
-class Step:
-    """One step with its defaults filled in. lane: its column, 0 upwards."""
-
-    number: int
-    lane: int
-    text: str
-    result: str
-    state: str
-    waits_for: str
-    read: str
-    broken: bool
-
-    @property
-    def remark(self) -> str:
-        """What came of the statement, in words."""
-        parts = []
-        if self.state == "waits":
-            parts.append(f"waits for {self.waits_for or 'another'}")
-        if self.read:
-            parts.append(f"reads {self.read}")
-        if self.result:
-            parts.append(self.result)
-        return "; ".join(parts)
-
-    @property
-    def full(self) -> str:
-        return f"{self.text}\n{self.remark}".strip()
-
-
-def read_steps(data: Mapping[str, Any]) -> tuple[list[str], list[Step]]:
-    """The lanes and steps of timeline data. A lane only a step names is added on the right."""
-    lanes = [one_line(lane) for lane in data.get("lanes", ())]
-    steps = []
-    callers = {one_line(raw.get("caller") or "") for raw in data.get("steps", ())}
-    for number, raw in enumerate(data.get("steps", ())):
-        caller = one_line(raw.get("caller") or "") if len(callers - {""}) > 1 else ""
-        lane = one_line(raw.get("lane", ""))
-        if lane not in lanes:
-            lanes.append(lane)
-        steps.append(
-            Step(
-                number=number + 1,
-                lane=lanes.index(lane),
-                text=(f"{caller}: " if caller else "") + clean(raw.get("text") or ""),
-                result=one_line(raw.get("result") or ""),
-                state=str(raw.get("state") or "ok"),
-                waits_for=one_line(raw.get("waits_for") or ""),
-                read=one_line(raw.get("read") or ""),
-                broken=data.get("broken_at") == number,
-            )
-        )
-    return lanes or [""], steps
-
-
-def resumed_at(steps: Sequence[Step], index: int) -> int:
-    """Index of the step that ends the wait of steps[index]: the lane's next one, or one past the end."""
-    later = (i for i in range(index + 1, len(steps)) if steps[i].lane == steps[index].lane)
-    return next(later, len(steps))
-
-
-def conclusion_of(data: Mapping[str, Any]) -> str:
-    """ "Step 4 breaks it: Total is 90, must be 100", or the conclusion alone."""
-    words, broken = one_line(data.get("conclusion") or ""), data.get("broken_at")
-    if broken is None:
-        return words
-    return f"Step {broken + 1} breaks it: {words}" if words else f"Step {broken + 1} breaks it."
 
 
 def timeline_svg(data: Mapping[str, Any], width: int = WIDTH) -> str:
@@ -131,7 +61,7 @@ def _draw_step(step: Step, x: float, y: float, width: float) -> tuple[str, float
     room = svg.columns_in(width - 18)
     lines = wrap(step.text, room, max_lines=4) if step.text else []
     remark = wrap(step.remark, room, max_lines=3) if step.remark else []
-    tags = [(_TAGS[step.state], svg.BAD)] if step.state in _TAGS else []
+    tags = [(TAGS[step.state], svg.BAD)] if step.state in TAGS else []
     if step.broken:
         tags.append(("BROKEN HERE", svg.BAD))
     height = 8 + 16 * (len(lines) + len(remark)) + (18 if tags else 0)
@@ -139,7 +69,7 @@ def _draw_step(step: Step, x: float, y: float, width: float) -> tuple[str, float
     if step.state == "note":
         parts.append(svg.rect(x, y, width, height, fill=svg.PAPER))
     else:
-        bad = step.broken or step.state in _TAGS
+        bad = step.broken or step.state in TAGS
         parts.append(
             svg.rect(
                 x,
@@ -212,29 +142,55 @@ def _foot(data: Mapping[str, Any], y: float, width: float) -> tuple[list[str], f
 
 
 def timeline_text(data: Mapping[str, Any], width: int = 100) -> str:
-    """The timeline in columns, complete without the picture: every statement in full."""
+    """The timeline in plain text, complete without the picture: every statement in full.
+
+    Up to three lanes stand side by side; more are named at the start of each line, for there is no room.
+    """
     lanes, steps = read_steps(data)
-    column = max(16, (width - 5) // len(lanes))
-    out = ["".join([" " * 5, *(lane.ljust(column) for lane in lanes)]).rstrip()]
-    out.append(" " * 5 + "".join(("-" * (column - 2)).ljust(column) for _ in lanes).rstrip())
-    waiting: dict[int, int] = {}  # lane -> index of the step that ends its wait
-    for i, step in enumerate(steps):
-        waiting = {lane: end for lane, end in waiting.items() if end > i}
-        lines = [x for part in step.text.split("\n") for x in wrap(part, column - 4) if x]
-        head = {"error": "ERROR: ", "crash": "CRASH: ", "lost": "LOST: "}.get(step.state, "-> ")
-        if step.remark or step.state in _TAGS:
-            lines += wrap(head + step.remark if step.remark else head.rstrip(": "), column - 4)
-        if step.broken:
-            lines.append("<== BROKEN HERE")
-        for j, words in enumerate(lines or [""]):
-            cells = [("|" if lane in waiting else "").ljust(column) for lane in range(len(lanes))]
-            cells[step.lane] = (words if j == 0 else "  " + words).ljust(column)
-            lead = f"{step.number:>3}{'> ' if step.broken else '  '}" if j == 0 else " " * 5
-            out.append((lead + "".join(cells)).rstrip())
-        if step.state == "waits":
-            waiting[step.lane] = resumed_at(steps, i)
+    out = _side_by_side(lanes, steps, width) if len(lanes) <= 3 else _listed(lanes, steps, width)
     if words := conclusion_of(data):
         out += ["", *wrap(words, width)]
     if schedule := one_line(data.get("schedule") or ""):
         out += wrap(f"Schedule: {schedule}", width)
     return "\n".join(out)
+
+
+def _lines_of(step: Step, width: int) -> list[str]:
+    """What a step says, wrapped: the statement, then what came of it."""
+    lines = [x for part in step.text.split("\n") for x in wrap(part, width) if x]
+    head = {"error": "ERROR: ", "crash": "CRASH: ", "lost": "LOST: "}.get(step.state, "-> ")
+    if step.remark or step.state in TAGS:
+        lines += wrap(head + step.remark if step.remark else head.rstrip(": "), width)
+    if step.broken:
+        lines.append("<== BROKEN HERE")
+    return lines or [""]
+
+
+def _lead(step: Step, first: bool) -> str:
+    return f"{step.number:>3}{'> ' if step.broken else '  '}" if first else " " * 5
+
+
+def _side_by_side(lanes: Sequence[str], steps: Sequence[Step], width: int) -> list[str]:
+    column = max(16, (width - 5) // len(lanes))
+    out = [" " * 5 + "".join(lane.ljust(column) for lane in lanes).rstrip()]
+    out.append(" " * 5 + "".join(("-" * (column - 2)).ljust(column) for _ in lanes).rstrip())
+    waiting: dict[int, int] = {}  # lane -> index of the step that ends its wait
+    for i, step in enumerate(steps):
+        waiting = {lane: end for lane, end in waiting.items() if end > i}
+        for j, words in enumerate(_lines_of(step, column - 4)):
+            cells = [("|" if lane in waiting else "").ljust(column) for lane in range(len(lanes))]
+            cells[step.lane] = (words if j == 0 else "  " + words).ljust(column)
+            out.append((_lead(step, j == 0) + "".join(cells)).rstrip())
+        if step.state == "waits":
+            waiting[step.lane] = resumed_at(steps, i)
+    return out
+
+
+def _listed(lanes: Sequence[str], steps: Sequence[Step], width: int) -> list[str]:
+    room = max(len(lane) for lane in lanes) + 2
+    out = []
+    for step in steps:
+        for j, words in enumerate(_lines_of(step, width - room - 7)):
+            name = lanes[step.lane].ljust(room) if j == 0 else " " * (room + 2)
+            out.append((_lead(step, j == 0) + name + words).rstrip())
+    return out

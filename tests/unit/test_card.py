@@ -180,5 +180,14 @@ def test_any_text_gives_well_formed_html(one, other):
     card_text(verdict(finding, output=other)).encode()
 
 
+def test_a_very_long_timeline_is_folded_away():
+    steps = [{"lane": "T1", "text": f"SELECT {i}"} for i in range(80)]
+    long = Evidence("timeline", "All of it", {"lanes": ["T1"], "steps": steps})
+    assert "All of it (long: open to see it)" in card_html(
+        verdict(Finding("p", "C.", Outcome.FAIL, evidence=(long,)))
+    )
+    assert "(long" not in card_html(verdict(FAILED))
+
+
 def test_the_text_card_keeps_its_width():
     assert max(map(len, card_text(verdict(FAILED), width=92).splitlines())) <= 94

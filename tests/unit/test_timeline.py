@@ -81,6 +81,23 @@ def test_states_are_words():
         assert tag in words(timeline_svg(data)) and tag in timeline_text(data)
 
 
+def test_more_than_three_lanes_are_listed_by_name():
+    lanes = ["caller", "app", "Postgres", "Redis", "provider"]
+    steps = [
+        {"lane": "Postgres", "text": "COMMIT"},
+        {"lane": "provider", "text": "charge 42", "state": "lost"},
+    ]
+    data = {"lanes": lanes, "steps": steps, "broken_at": 1, "conclusion": "charged twice"}
+    assert timeline_text(data).splitlines() == [
+        "  1  Postgres  COMMIT",
+        "  2> provider  charge 42",
+        "                 LOST",
+        "                 <== BROKEN HERE",
+        "",
+        "Step 2 breaks it: charged twice",
+    ]
+
+
 def test_an_empty_timeline_and_an_unknown_lane_are_drawn_all_the_same():
     ET.fromstring(timeline_svg({"lanes": [], "steps": []}))
     assert "T9" in timeline_text({"lanes": ["T1"], "steps": [{"lane": "T9", "text": "BEGIN"}]})
