@@ -3,7 +3,7 @@
 One module an exercise; importing them here, in the lab's order, registers them.
 """
 
-from grader.checks.indexing import customer_orders
+from grader.checks.indexing import customer_orders, open_orders
 from grader.checks.indexing.unit import lab
 
-__all__ = ["customer_orders", "lab"]
+__all__ = ["customer_orders", "lab", "open_orders"]
