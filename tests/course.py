@@ -19,6 +19,7 @@ from jupyter_client.manager import start_new_kernel
 CHECKS = '''
 """Checks of a two-exercise lab."""
 from grader.checks.exercise import LabChecks, fail
+from grader.verdict import Evidence
 
 lab = LabChecks("90-tiny", context="import math")
 
@@ -51,6 +52,21 @@ def pick(answer, bench):
 def counts(history):
     """The statement counts."""
     return "count" in history or fail("a count", history)
+
+
+@lab.exercise("turns", points=1, hints=("a", "b", "c"))
+def turns(answer, bench):
+    answer.spawn()
+    return bench.schedule or "1 2 1 2"
+
+
+@turns.property()
+def in_turn(history):
+    """Nobody is interrupted."""
+    numbers = history.split()
+    steps = [{"lane": f"T{n}", "text": f"UPDATE accounts SET balance = {i}"} for i, n in enumerate(numbers)]
+    data = {"lanes": ["T1", "T2"], "steps": steps, "broken_at": 2, "conclusion": "Lost.", "schedule": history}
+    return numbers == sorted(numbers) or fail("in turn", "interrupted", evidence=[Evidence("timeline", "Turns", data)])
 
 
 @lab.exercise("pair", points=1, binds=("left", "right"), hints=("a", "b", "c"))
@@ -92,6 +108,17 @@ def double(n: int) -> int:
 # ### END SOLUTION
 
 # %% check="pick"
+
+# %% [markdown]
+# Take turns.
+
+# %% answer="turns"
+def turns() -> None:
+    ### BEGIN SOLUTION
+    return None
+    ### END SOLUTION
+
+# %% check="turns"
 
 # %% [markdown]
 # Two sides.

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from grader.notebook.attempts import Attempts
+from grader.notebook.errors import LabError
 from grader.notebook.history import AnswerMissing, find_answer
 from grader.notebook.judge_client import JudgeClient, JudgeFailed
-from grader.notebook.results import CheckResult
+from grader.notebook.results import CheckResult, Note
 from grader.show.headline import headline
 from grader.verdict import Status, Verdict
 
@@ -52,9 +53,17 @@ def check(desk: Desk, exercise: Exercise[Any]) -> CheckResult:
 
 
 def replay(desk: Desk, exercise: Exercise[Any], schedule: str) -> Any:
-    """The answer under one schedule: the timeline, to step through; the card if there is none."""
+    """The answer under one schedule: the timeline of what broke, to step through; a note if nothing did.
+
+    Raises LabError for what is no schedule.
+    """
+    from grader.instruments.explore import parse
     from grader.notebook.stepping import Steps
 
+    try:
+        parse(schedule)
+    except ValueError as error:
+        raise LabError(str(error)) from None
     line = _Line(exercise.id)
     try:
         source = find_answer(desk.cells, exercise.binds, desk.labs)
@@ -62,10 +71,13 @@ def replay(desk: Desk, exercise: Exercise[Any], schedule: str) -> Any:
         return _show(desk, line, _unjudged(desk, exercise, Status.NOT_ANSWERED, str(missing)))
     verdict = _judge(desk, exercise, source, line, schedule)
     timelines = [e for f in verdict.findings for e in f.evidence if e.kind == "timeline"]
-    if not timelines:
+    if timelines:
+        line.end(f"under the schedule {schedule}")
+        return Steps(timelines[0].data)
+    if not verdict.passed:
         return _show(desk, line, explain_undefined(verdict, desk.names))
-    line.end(f"under the schedule {schedule}")
-    return Steps(timelines[0].data)
+    line.end("nothing to step through")
+    return Note(f"Schedule {schedule}", "Every property holds under this one schedule.")
 
 
 def explain_undefined(verdict: Verdict, names: Mapping[str, Any]) -> Verdict:

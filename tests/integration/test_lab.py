@@ -145,8 +145,8 @@ def test_opening_the_lab_again_keeps_the_judge(kernel):
     [
         ("Lab('tinny')", "Did you mean '90-tiny'?"),
         ("lab.check('dubble')", "Did you mean 'double'?"),
-        ("lab.hint('zzz')", "There are: double, pick, pair."),
-        ("lab.reset(3)", "There are: double, pick, pair."),
+        ("lab.hint('zzz')", "There are: double, pick, turns, pair."),
+        ("lab.reset(3)", "There are: double, pick, turns, pair."),
     ],
 )
 def test_a_wrong_name_gets_one_sentence_and_no_traceback(kernel, call, sentence):
@@ -184,6 +184,15 @@ def test_without_solutions_the_lab_says_so(kernel, root):
     finally:
         hidden.rename(source)
         (root / "notebooks" / "90-tiny.py").unlink()
+
+
+def test_a_schedule_is_replayed_step_by_step(kernel):
+    kernel.run("def turns(): return None")
+    shown = kernel.run("lab.replay('turns', '1 2 1 2')")
+    assert "SET balance = 3" in shown.result["text/plain"] and "Lost." in shown.result["text/plain"]
+    assert "application/vnd.jupyter.widget-view+json" in shown.result and "<" in shown.result["text/html"]
+    assert "Every property holds" in kernel.run("lab.replay('turns', '1 1 2 2')").result["text/plain"]
+    assert "is not a step of a schedule" in kernel.run("lab.replay('turns', '1 two')").error
 
 
 def test_reset_shows_the_stub_and_loses_nothing(kernel, root):
