@@ -36,6 +36,4 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """`%load_ext grader` gives the magics without a lab."""
-    from grader.notebook.magics import register
-
-    register(shell)
+    import_module("grader.notebook.magics").register(shell)
