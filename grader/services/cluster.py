@@ -62,7 +62,8 @@ def await_ready(
                 f"{name} did not answer within {_PATIENCE:.0f} s ({answer.problem}); see {log}."
             )
         if waited > 1 and not told and progress:
-            progress(f"{name} is recovering what it had not yet written ...")
+            recovering = answer.state == "starting"
+            progress(f"{name} is {'recovering after a crash' if recovering else 'starting'} ...")
             told = True
         pause(0.002 if waited < 0.5 else 0.02, process.pid)
     return answer

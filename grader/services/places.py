@@ -21,6 +21,7 @@ from pathlib import Path
 from grader.services.errors import ServiceError, in_words
 
 SERVER_UID = 60817  # in 60706..61183, which neither distributions nor systemd hand out
+_MEMORY = Path("/dev/shm")
 _ROOM_IN_MEMORY = 2 << 30  # bytes a tmpfs must have free before throw-away clusters live there
 _ROOM_ON_DISK = 300 << 20
 
@@ -118,13 +119,20 @@ def reachable(folder: Path) -> bool:
 
 
 def _volatile(state: Path, mark: str) -> Path:
-    memory = Path("/dev/shm")
+    """In memory if there was room when it was first made: later calls must find the same place."""
+    in_memory, on_disk = _MEMORY / f"backend-mentor-{mark}", state / "volatile"
+    if in_memory.exists() or on_disk.exists():
+        return in_memory if in_memory.exists() else on_disk
+    return in_memory if memory_left() >= _ROOM_IN_MEMORY else on_disk
+
+
+def memory_left() -> int:
+    """Bytes free in the shared-memory file system, 0 if there is none."""
     try:
-        roomy = os.access(memory, os.W_OK) and shutil.disk_usage(memory).free >= _ROOM_IN_MEMORY
-        kind = _file_system(memory)
+        usable = os.access(_MEMORY, os.W_OK) and _file_system(_MEMORY) == "tmpfs"
+        return shutil.disk_usage(_MEMORY).free if usable else 0
     except OSError:
-        return state / "volatile"
-    return memory / f"backend-mentor-{mark}" if roomy and kind == "tmpfs" else state / "volatile"
+        return 0
 
 
 def _file_system(mount: Path) -> str:

@@ -14,7 +14,7 @@ from grader.services import external
 from grader.services.cluster import Cluster, Progress, Record, Valkey, await_ready
 from grader.services.errors import ServiceError
 from grader.services.lock import locked
-from grader.services.places import Places, places
+from grader.services.places import Places, memory_left, places
 from grader.services.process import Process, boot_id
 from grader.services.programs import programs
 from grader.services.server import PostgresServer, RedisServer, Services
@@ -198,7 +198,10 @@ def _embedded(here: Places, name: str) -> Embedded:
     found = programs(here)
     sockets, log = here.sockets / name, here.logs / f"{name}.log"
     if name == "postgres":
-        return Cluster(name, here.state / "postgres", sockets, log, found.postgres, here.uid, {}, _tcp_port())
+        # Parallel queries share memory there; containers often have 64 MB of it.
+        cramped = {"dynamic_shared_memory_type": "mmap"} if memory_left() < 256 << 20 else {}
+        data = here.state / "postgres"
+        return Cluster(name, data, sockets, log, found.postgres, here.uid, cramped, _tcp_port())
     if name == "judge":
         return Cluster(name, here.volatile / "judge", sockets, log, found.postgres, here.uid, THROWAWAY)
     durable = name == "redis"

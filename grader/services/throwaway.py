@@ -13,7 +13,7 @@ from pathlib import Path
 
 from grader.services.cluster import Cluster, Record, Valkey, await_ready
 from grader.services.errors import ServiceError
-from grader.services.places import Places, places
+from grader.services.places import Places, places, reachable
 from grader.services.process import Process
 from grader.services.programs import programs
 from grader.services.server import PostgresServer, RedisServer
@@ -119,6 +119,8 @@ def throwaway_postgres(
         data = directory.resolve() if directory else base / name
         if data.exists():
             raise ServiceError(f"{data} exists already; name a folder that does not.")
+        if directory and here.uid is not None and not reachable(data.parent):
+            raise ServiceError(f"{data.parent} is closed to the servers' user; name a folder it can enter.")
         with guarded(here):
             new_data(here, data, durable=False)
         engine = Cluster(

@@ -42,6 +42,8 @@ def ask_postgres(
                     version = body.split(b"\0")[1].decode().split()[0]
                 if kind == b"E":
                     return _refusal(body)
+    except TimeoutError:
+        return Answer("starting", problem="no answer in time")  # busy, not gone
     except OSError as error:
         return Answer("absent", problem=str(error))
     return Answer("starting", problem="the server closed the connection")
@@ -61,6 +63,8 @@ def ask_redis(path: Path, *, timeout: float = 5.0) -> Answer:
         with _connect(path, timeout) as link:
             link.sendall(b"PING\r\n")
             reply = link.makefile("rb").readline()
+    except TimeoutError:
+        return Answer("starting", problem="no answer in time")
     except OSError as error:
         return Answer("absent", problem=str(error))
     return (
