@@ -36,7 +36,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from grader.instruments.steps import Action, Journal, Step
+from grader.instruments.steps import SAFETY_NET, Action, Journal, Step, StillRunning
 
 START = datetime(2030, 1, 1, 12, tzinfo=UTC)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -109,6 +109,14 @@ class VirtualClock:
             return False
         self._move(max(due, self._us))
         return True
+
+    def wait_for_sleepers(self, count: int, *, exactly: bool = False) -> None:
+        """Returns once `count` (or more) sleep; raises StillRunning if that does not come about."""
+        with self.changed:
+            if not self.changed.wait_for(
+                lambda: len(self._asleep) == count if exactly else len(self._asleep) >= count, SAFETY_NET
+            ):
+                raise StillRunning(f"{len(self._asleep)} sleep, {count} were awaited")
 
     def sleep(self, seconds: float, caller: str = "app") -> None:
         """What the answer's sleep does on the judge's side. Raises ValueError as time.sleep does."""

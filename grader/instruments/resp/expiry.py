@@ -24,6 +24,7 @@ from grader.instruments.resp.protocol import decode
 ReplyMap = Callable[[bytes], bytes]
 AHEAD_MS = 30 * 24 * 3600 * 1000
 _RELATIVE = {b"EX": 1000, b"PX": 1}
+_NO_SCRIPT = b"0" * 40
 _ABSOLUTE = {b"EXAT": 1000, b"PXAT": 1}
 
 # One line, so that line numbers in a script's error messages stay what the learner wrote.
@@ -91,8 +92,11 @@ class Expiry:
             case "EVAL" if len(args) > 2:
                 self.scripts[hashlib.sha1(args[1], usedforsecurity=False).hexdigest().encode()] = args[1]
                 return [b"EVAL", self._script(args[1]), *args[2:]], None
-            case "EVALSHA" if len(args) > 2 and args[1].lower() in self.scripts:
-                return [b"EVAL", self._script(self.scripts[args[1].lower()]), *args[2:]], None
+            case "EVALSHA" if len(args) > 2:
+                if args[1].lower() in self.scripts:
+                    return [b"EVAL", self._script(self.scripts[args[1].lower()]), *args[2:]], None
+                # The server may know it from before: run there, it would live in real time.
+                return [b"EVALSHA", _NO_SCRIPT, *args[2:]], None
         return args, None
 
     def limit(self) -> int:

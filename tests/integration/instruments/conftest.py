@@ -35,6 +35,25 @@ def _serve(connection: Any) -> None:
             connection.send(("error", f"{type(error).__name__}: {error}"))
 
 
+class UnderWay:
+    """A call that was started; what the explorer expects of one."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+
+    def fileno(self) -> int:
+        return self._connection.fileno()
+
+    def done(self) -> bool:
+        return self._connection.poll()
+
+    def result(self, timeout: float = 10.0) -> tuple[str, Any]:
+        try:
+            return self._connection.recv()
+        except (EOFError, OSError):
+            return "died", None
+
+
 class Child:
     """One process. `call` returns ("ok", value), ("error", text) or ("died", None)."""
 
@@ -53,10 +72,19 @@ class Child:
             self.alive = False
             return "died", None
 
+    def start(self, function: Callable[..., Any], *arguments: Any) -> UnderWay:
+        self._here.send((function, arguments))
+        return UnderWay(self._here)
+
     def kill(self) -> None:
         self.alive = False
         self._process.kill()
         self._process.join()
+
+
+@pytest.fixture
+def child() -> type[Child]:
+    return Child
 
 
 class Crew:

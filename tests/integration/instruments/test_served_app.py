@@ -1,0 +1,166 @@
+"""Apps served for real on a unix socket: what starts, what does not, and what is left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, Response
+from fastapi.responses import PlainTextResponse, StreamingResponse
+
+from grader.instruments import serve
+from grader.instruments.serve import AppClient
+from grader.instruments.steps import Journal
+
+
+@pytest.fixture
+def path(short) -> Iterator[str]:
+    path = serve.socket_in(short)
+    yield path
+    serve.stop(path)
+
+
+def test_requests_are_really_concurrent(path: str) -> None:
+    app, here, all_here = FastAPI(), [], asyncio.Event()
+
+    @app.get("/meet")
+    async def meet() -> int:
+        here.append(1)
+        if len(here) == 50:
+            all_here.set()
+        await all_here.wait()
+        return len(here)
+
+    assert serve.start(app, path) == {"ok": True, "reason": ""}
+    with AppClient(path) as client:
+        calls = [client.start("GET", "/meet") for _ in range(50)]
+        assert [c.result().json() for c in calls] == [50] * 50
+
+
+def test_lifespan_is_honoured(path: str) -> None:
+    told = []
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI):
+        told.append("up")
+        yield
+        told.append("down")
+
+    assert serve.start(FastAPI(lifespan=lifespan), path)["ok"]
+    assert told == ["up"]
+    report = serve.stop(path)
+    assert told == ["up", "down"]
+    assert report["stopped"] and not report["hangs"]
+
+
+def test_an_app_that_cannot_start_says_why(path: str) -> None:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI):
+        raise RuntimeError("no database")
+        yield
+
+    class NotAsgi:
+        def __call__(self, one: int) -> None: ...
+
+    reasons = {
+        "the app failed to start: RuntimeError: no database": FastAPI(lifespan=lifespan),
+        "`app` is the class FastAPI, not an instance: bind `app = FastAPI()`": FastAPI,
+        "`app` is an int, not an application: bind `app = FastAPI()`": 3,
+        "`app` is no ASGI application: bind `app = FastAPI()`": NotAsgi(),
+    }
+    for reason, app in reasons.items():
+        assert serve.start(app, path) == {"ok": False, "reason": reason}
+    assert serve.start(FastAPI(), path)["ok"]
+
+
+def test_replies_of_every_kind_are_bounded_and_described(path: str) -> None:
+    app = FastAPI()
+
+    @app.get("/enormous")
+    def enormous() -> StreamingResponse:
+        def endless() -> Iterator[bytes]:
+            while True:
+                yield b"x" * 65536
+
+        return StreamingResponse(endless())
+
+    @app.get("/text")
+    def text() -> PlainTextResponse:
+        return PlainTextResponse("{not json")
+
+    @app.get("/raises")
+    def raises() -> None:
+        raise ValueError("out of ideas")
+
+    @app.get("/cookies")
+    def cookies(response: Response) -> dict[str, Any]:
+        response.set_cookie("session", "s", httponly=True)
+        response.set_cookie("other", "o")
+        return {"a": 1}
+
+    @app.get("/halfway")
+    async def halfway() -> StreamingResponse:
+        async def broken():
+            yield b"half"
+            raise RuntimeError("gone")
+
+        return StreamingResponse(broken(), headers={"content-length": "100"})
+
+    assert serve.start(app, path)["ok"]
+    journal = Journal()
+    with AppClient(path, journal=journal, largest=200_000) as client:
+        reply = client.request("GET", "/enormous")
+        assert reply.truncated and len(reply.body) == 200_000 and reply.json() is None
+        assert reply.trouble == "GET /enormous returned more than 200,000 bytes"
+        assert client.request("GET", "/text").json() is None
+        assert (
+            client.request("GET", "/raises").trouble
+            == "GET /raises returned 500: the app raised an exception"
+        )
+        cookies = client.request("GET", "/cookies")
+        assert (cookies.ok, cookies.json(), len(cookies.cookies)) == (True, {"a": 1}, 2)
+        assert "HttpOnly" in cookies.cookies[0]
+        assert client.request("GET", "/halfway").ended == "broken"
+        assert client.request("POST", "/text").status == 405
+    errors = serve.stop(path)["errors"]
+    assert {"path": "/raises", "type": "ValueError", "message": "out of ideas", "line": 0} in errors
+    assert [s["lane"] for s in journal.timeline()["steps"]] == ["caller"] * 12
+
+
+def test_what_an_app_leaves_behind_is_named(path: str) -> None:
+    app, gate, kept = FastAPI(), threading.Event(), []
+
+    @app.get("/litter")
+    async def litter() -> None:
+        kept.append(asyncio.create_task(asyncio.Event().wait(), name="forgotten"))
+        threading.Thread(target=gate.wait, name="stray", daemon=True).start()
+
+    assert serve.start(app, path)["ok"]
+    with AppClient(path) as client:
+        assert client.request("GET", "/litter").ok
+    report = serve.stop(path)
+    gate.set()
+    assert report["tasks_left"] == ["Event.wait"]
+    assert report["threads_left"] == ["stray"]
+
+
+def test_an_app_that_never_answers_is_ended(path: str) -> None:
+    app, started = FastAPI(), threading.Event()
+
+    @app.get("/stuck")
+    async def stuck() -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    assert serve.start(app, path)["ok"]
+    with AppClient(path) as client:
+        call = client.start("GET", "/stuck")
+        assert started.wait(20)
+        report = serve.stop(path)
+        assert report["stopped"]
+        assert call.result().trouble
+    assert serve.start(FastAPI(), path)["ok"]  # the next check is clean
