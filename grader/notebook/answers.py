@@ -15,7 +15,7 @@ from grader.notebook.history import AnswerMissing, find_answer
 
 def stub(slug: str, exercise: str) -> str:
     """The answer cell as released. Raises LabError when the lab's release is not there."""
-    unit = catalog.unit(slug)
+    unit = catalog.Unit(slug, catalog.root())
     try:
         cells = workspace.cells(unit.lab)
     except workspace.WorkspaceError as error:
@@ -29,7 +29,7 @@ def stub(slug: str, exercise: str) -> str:
 
 def solution(slug: str, exercise: str) -> str:
     """The course's answer, from the checkout's `solutions/`. Raises LabError when it is not shipped."""
-    unit = catalog.unit(slug)
+    unit = catalog.Unit(slug, catalog.root())
     if not unit.lab_source.is_file():
         raise LabError(
             f"The solutions of {slug} are not part of this copy (a graded course keeps them): ask your instructor."

@@ -42,6 +42,10 @@ def run_sync(arguments: argparse.Namespace) -> int:
     for one in done:
         if one.what == "kept":
             print(f"kept     {one.path} (you have edited it; a newer version exists)")
+        elif one.what == "damaged":
+            print(
+                f"damaged  {one.path} (not a whole notebook any more; move it away and sync or start again)"
+            )
         elif one.what != "unchanged":
             print(f"{one.what:8} {one.path}")
     changed = sum(one.what in ("new", "updated") for one in done)

@@ -88,19 +88,19 @@ class Map:
     def print(self) -> None:
         """In colour where the terminal has it, complete without."""
         from rich.console import Console
-        from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for head in ("unit", "exercise", "standing"):
-            table.add_column(head)
+        console = Console(highlight=False, soft_wrap=True)
+        width = max((len(m.exercise) for stop in self.stops for m in stop.marks), default=0)
         for stop in self.stops:
-            table.add_row(Text(stop.slug, style="bold"), Text(stop.title, style="bold"), _sum(stop))
+            console.print(
+                Text(f"{stop.slug}  {stop.title}", style="bold"), Text(f" {_sum(stop)}", style="dim")
+            )
             for mark in stop.marks:
-                style = _COLOURS[mark.state]
-                table.add_row("", Text(f"{SIGNS[mark.state]} {mark.exercise}", style=style), mark.words)
-        console = Console(highlight=False)
-        console.print(table if self.stops else "There are no units yet.")
+                lead = Text(f"  {SIGNS[mark.state]} {mark.exercise:<{width}}", style=_COLOURS[mark.state])
+                console.print(lead, Text(f" {mark.words}"))
+        if not self.stops:
+            console.print("There are no units yet.")
 
 
 def _stop(unit: catalog.Unit, standings: dict[tuple[str, str], Standing]) -> Stop:

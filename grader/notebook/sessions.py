@@ -38,6 +38,8 @@ class Room:
         """Runs one cell in session `name` and displays it, then whatever that let go on."""
         with self.lock:
             self._settle()
+            if name in self.cells and not self._waits(name):
+                del self.cells[name]  # its server died between two of its statements
             if name in self.cells:
                 print(self.cells[name].busy())
                 return
@@ -64,6 +66,9 @@ class Room:
         with self.lock:
             self._settle()
             return [self._state(s) for s in self.live]
+
+    def _waits(self, name: str) -> bool:
+        return any(s.name == name and s.waiting and not s.connection.closed for s in self.live)
 
     def _state(self, session: LiveSession) -> str:
         if session.name in self.cells:

@@ -25,12 +25,19 @@ class WorkspaceError(Exception):
     """A file is not as it should be; the message says which and what to do."""
 
 
+What = Literal["new", "updated", "unchanged", "kept", "damaged"]
+
+
 @dataclass(frozen=True)
 class Synced:
-    """What happened to one file. path: relative to the project root."""
+    """What happened to one file. path: relative to the project root.
+
+    kept: edited by the learner, and a newer one exists. damaged: a notebook that cannot be read any more
+    (truncated, edited as text), left as it is.
+    """
 
     path: str
-    what: Literal["new", "updated", "unchanged", "kept"]  # kept: edited by the learner, a newer one exists
+    what: What
 
 
 def folder() -> Path:
@@ -119,6 +126,14 @@ def _files(base: Path) -> Iterator[Path]:
             yield path
 
 
+def _readable(notebook: Path) -> bool:
+    try:
+        cells(notebook)
+        return True
+    except WorkspaceError:
+        return False
+
+
 def _fingerprint(path: Path) -> str:
     data = path.read_bytes()
     if path.suffix == ".ipynb":
@@ -153,11 +168,13 @@ class _Manifest:
         _replace(target, source.read_bytes())
         self.copied[target.relative_to(folder()).as_posix()] = _fingerprint(source)
 
-    def bring(self, source: Path, target: Path) -> Literal["new", "updated", "unchanged", "kept"]:
+    def bring(self, source: Path, target: Path) -> What:
         known = self.copied.get(target.relative_to(folder()).as_posix())
         if not target.exists():
             self.copy(source, target)
             return "new"
+        if target.suffix == ".ipynb" and not _readable(target):
+            return "damaged"
         mine, theirs = _fingerprint(target), _fingerprint(source)
         if mine == theirs:
             self.copied[target.relative_to(folder()).as_posix()] = theirs

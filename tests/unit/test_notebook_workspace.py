@@ -75,6 +75,14 @@ def test_running_a_notebook_does_not_count_as_editing_it(course):
     assert {o.path: o.what for o in workspace.sync()}["work/02-indexing/02-indexing.ipynb"] == "updated"
 
 
+def test_a_truncated_copy_is_told_and_left_as_it_is(course, capsys):
+    lab = workspace.start("02")
+    lab.write_text('{"cells": [')
+    assert commands.run_sync(argparse.Namespace()) == 0
+    assert "damaged  work/02-indexing/02-indexing.ipynb" in capsys.readouterr().out
+    assert lab.read_text() == '{"cells": ['
+
+
 def test_a_lost_manifest_makes_everything_the_learners(course):
     lab = workspace.start("02")
     (course / "work" / ".copies.json").write_text("{")
