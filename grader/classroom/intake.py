@@ -87,7 +87,7 @@ def _read(path: Path) -> bytes:
         raise cells.Unreadable(f"There is no {path.name} in the submission.") from None
     except OSError as error:
         raise cells.Unreadable(f"The submitted file cannot be opened ({error.strerror}).") from None
-    with open(fd, "rb") as file:
+    try:
         found = os.fstat(fd)
         if not stat.S_ISREG(found.st_mode):
             raise cells.Unreadable(f"{path.name} is not a file (a folder, a pipe or a device).")
@@ -95,10 +95,12 @@ def _read(path: Path) -> bytes:
             raise cells.Unreadable(
                 f"The submitted file is larger than {MAX_BYTES >> 20} MB: clear the outputs and submit again."
             )
-        try:
+        with open(fd, "rb", closefd=False) as file:
             return file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise cells.Unreadable(f"The submitted file cannot be read ({error.strerror}).") from None
+    except OSError as error:
+        raise cells.Unreadable(f"The submitted file cannot be read ({error.strerror}).") from None
+    finally:
+        os.close(fd)
 
 
 def _printable(text: str) -> str:

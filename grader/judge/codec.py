@@ -21,6 +21,7 @@ from grader.checks.running import Opaque, Resource
 
 MAX_MESSAGE = 32 * 1024 * 1024  # bytes; a larger reply is refused, not read
 MAX_DEPTH = 60
+MAX_DIGITS = 3000  # hexadecimal digits of an integer
 TEXT_OF_OPAQUE = 500
 
 _HEADER = struct.Struct("!I")
@@ -78,7 +79,10 @@ def decode(data: Any, depth: int = 0) -> Any:  # noqa: PLR0911
     if kind in _SCALARS:
         return _SCALARS[kind][2](value)
     if kind == "int":
-        return int(str(value), 16)
+        digits = str(value)
+        if len(digits) > MAX_DIGITS:  # Python would refuse to show it, in the middle of a check's sentence
+            return Opaque("int", f"a number of some {len(digits)} hexadecimal digits")
+        return int(digits, 16)
     if kind == "float":
         return float(value)
     if kind == "opaque":
