@@ -13,6 +13,8 @@ from grader.services.errors import in_words
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Holds the file lock `path`, waiting for it if need be."""
-    with in_words(path), path.open("a") as handle:
+    with in_words(path):
+        handle = path.open("a")
+    with handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from grader.services import external
 from grader.services.cluster import Cluster, Progress, Record, Valkey, await_ready
-from grader.services.errors import ServiceError
+from grader.services.errors import ServiceError, in_words
 from grader.services.lock import locked
 from grader.services.places import Places, memory_left, places
 from grader.services.process import Process, boot_id
@@ -50,7 +50,7 @@ def up(progress: Progress | None = None) -> Services:
     names += [*([] if outside_redis else ["redis", "judge-redis"])]
     versions = _running(here, names)
     if versions is None:
-        with locked(here.home / "lock"):
+        with locked(here.home / "lock"), in_words(here.home):
             versions = _bring_up(here, names, progress)
     found = {name: _embedded(here, name).server(version) for name, version in versions.items()}
     judged = outside_postgres or _as_postgres(found["judge"])
