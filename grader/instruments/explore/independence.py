@@ -23,15 +23,15 @@ from grader.instruments.explore.statements import plain
 Effect = Literal["read", "write", "quiet end", "rollback", "other"]
 
 _CALLED = re.compile(r"([a-z_][a-z_0-9.]*)\s*\(", re.IGNORECASE)
-_HARMLESS = frozenset(  # noqa: SIM905
-    # functions
-    "count sum min max avg coalesce nullif greatest least abs round ceil floor lower upper length trim now "
-    "extract date_trunc to_char row_number rank array_agg string_agg jsonb_agg json_agg jsonb_build_object "
-    # words of the language that may stand before a parenthesis
-    "in exists any all some and or not where on as from values select when then else case filter over array "
-    "row using join with by having between like set returning into distinct interval numeric decimal varchar "
-    "char".split()
-)
+_FUNCTIONS = """
+count sum min max avg coalesce nullif greatest least abs round ceil floor lower upper length trim now extract
+date_trunc to_char row_number rank array_agg string_agg jsonb_agg json_agg jsonb_build_object
+"""
+_WORDS = """
+in exists any all some and or not where on as from values select when then else case filter over array row
+using join with by having between like set returning into distinct interval numeric decimal varchar char
+"""  # of the language, that may stand before a parenthesis
+_HARMLESS = frozenset((_FUNCTIONS + _WORDS).split())
 _READ = re.compile(r"(select|table|values)\b", re.IGNORECASE)
 _LOCKING = re.compile(r"\bfor\s+(update|share|no\s+key|key)\b|\binto\b", re.IGNORECASE)
 _WRITE = re.compile(r"(insert|update|delete|merge)\b", re.IGNORECASE)

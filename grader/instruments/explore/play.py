@@ -73,6 +73,9 @@ class Play:
         self._asleep: set[Lane] = set()
         self._by_name: dict[str, Lane] = {}
         self._serializable = stage.serializable
+        self._prepared: dict[
+            Session, bool
+        ] = {}  # prepared just now; whether the statement's reply is to be lost
         self._wrote: set[Session] = set()  # sessions whose transaction has done more than read plainly
 
     # -- the course of a run --------------------------------------------------------------------------
@@ -155,6 +158,12 @@ class Play:
             self._wrote.discard(session)
         if not is_local(statement.sql) and effect(statement.sql, True, False) != "read":
             self._wrote.add(session)
+        if statement.prepares:
+            # Preparing a statement takes its snapshot, so it counts as the beginning of the statement itself,
+            # which drivers send right afterwards: no choice in between.
+            self._prepared[session] = lose_reply
+            session.release()
+            return
         self.run.events.append(("go", statement, len(self.run.choices) - 1))
         session.release(lose_reply=lose_reply)
 
@@ -175,6 +184,11 @@ class Play:
         if statement.sqlstate == "40P01":
             others = [s.current for s in self.stage.proxy.sessions if s.current is not None]
             self.hasty = self.hasty or any(o.sent_at > statement.sent_at for o in others)
+        if statement.prepares and statement.error:
+            self._prepared.pop(session, None)
+            self.run.events.append(("go", statement, len(self.run.choices) - 1))
+        elif statement.prepares:
+            return
         self.run.events.append(("end", statement, len(self.run.choices) - 1))
 
     # -- stillness ------------------------------------------------------------------------------------
@@ -188,6 +202,8 @@ class Play:
             self._give_up(lane)
         elif is_local(statement.sql):
             self._release(session)
+        elif session in self._prepared:
+            self._release(session, lose_reply=self._prepared.pop(session))
 
     def _enabled(self) -> dict[Choice, Session]:
         held = [s for s in self.stage.proxy.sessions if s.held is not None and s.lane in self._by_name]

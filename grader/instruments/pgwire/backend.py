@@ -68,10 +68,13 @@ class Backend:
     awaited: int = 0  # ReadyForQuery messages still to come while it is cleaned
     dying: bool = False
 
-    def clean(self) -> None:
-        """Begins to bring the session back to its first state; done when `awaited` is 0."""
+    def clean(self, owed: int = 0) -> None:
+        """Begins to bring the session back to its first state; done when `awaited` is 0.
+
+        owed: ReadyForQuery messages already on their way.
+        """
         wire = DISCARD if self.status == "I" else ROLLBACK + DISCARD
-        self.awaited = 1 if self.status == "I" else 2
+        self.awaited = owed + (1 if self.status == "I" else 2)
         self.send(wire)
 
     def send(self, data: bytes) -> None:

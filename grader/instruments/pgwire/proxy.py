@@ -248,8 +248,11 @@ class PgProxy:
         self._selector.unregister(backend.sock)
         backend.close()
 
-    def retire(self, backend: Backend, *, busy: bool) -> None:
-        """Takes a backend whose client has left: cleaned and pooled, or cancelled and closed if `busy`."""
+    def retire(self, backend: Backend, *, busy: bool, owed: int = 0) -> None:
+        """Takes a backend whose client has left: cleaned and pooled, or cancelled and closed if `busy`.
+
+        owed: ReadyForQuery messages that are still to come for what was sent before.
+        """
         self._cleaning.add(backend)
         self._selector.modify(backend.sock, selectors.EVENT_READ, lambda mask: self._on_retired(backend))
         try:
@@ -259,7 +262,7 @@ class PgProxy:
                 backend.send(messages.TERMINATE)
                 backend.sock.shutdown(socket.SHUT_WR)
             else:
-                backend.clean()
+                backend.clean(owed)
         except OSError:
             self._bury(backend)
 

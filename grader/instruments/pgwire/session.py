@@ -41,6 +41,7 @@ class Session:
         self._output = bytearray()
         self._pending = bytearray()  # messages of a batch whose Execute has not come
         self._batch: tuple[str, tuple[tuple[int, bytes | None], ...], tuple[int, ...]] | None = None
+        self._parsed: str | None = None  # text of the last Parse in the batch
         self._unsynced = False  # an Execute was released without its Sync
         self._skipping = False  # the server ignores messages up to the next Sync
         self._copying = False
@@ -118,6 +119,7 @@ class Session:
         if kind == P:
             name, sql, oids = messages.read_parse(m)
             self._prepared[name] = (sql, oids)
+            self._parsed = sql
             self._extend(m)
         elif kind == B:
             portal, name, params = messages.read_bind(m)
@@ -166,6 +168,10 @@ class Session:
         sql, params, oids = self._batch or ("", (), ())
         wire = bytes(self._pending) + (b"" if synced else messages.FLUSH)
         executes = self._batch is not None or self._unsynced
+        prepares = not executes and self._parsed is not None
+        if prepares and self._parsed is not None:
+            sql = self._parsed
+        self._parsed = None
         self._pending.clear()
         if self._batch is None and self._unsynced:
             sql = "(end of pipeline)"
@@ -173,7 +179,9 @@ class Session:
         self._batch = None
         number = self.proxy.next_number(self.lane) if executes else 0
         self.queue.append(
-            Statement(self.lane, self.name, number, sql, wire, synced, executes, self.pid, params, oids)
+            Statement(
+                self.lane, self.name, number, sql, wire, synced, executes, prepares, self.pid, params, oids
+            )
         )
 
     def offer(self) -> None:
@@ -184,7 +192,7 @@ class Session:
                 return
             statement.transaction = self.status
             statement.announced = True
-            if self._skipping or not statement.executes:
+            if self._skipping or not (statement.executes or statement.prepares):
                 self.release()
             else:
                 self.proxy.announce(self, statement)
@@ -382,7 +390,7 @@ class Session:
             if self.current is not None:
                 self.current.state = "abandoned"
                 self.current = None
-            self.proxy.retire(backend, busy=busy)
+            self.proxy.retire(backend, busy=busy, owed=int(self._refreshing))
 
 
 Gate = Callable[[Session, Statement], None]

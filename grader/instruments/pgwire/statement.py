@@ -29,6 +29,9 @@ class Statement:
     wire: bytes = b""  # what is sent to the server when the statement is released
     synced: bool = True  # ends with Sync (or is a simple query): ReadyForQuery marks its end
     executes: bool = True  # False for a batch that only prepares or describes
+    prepares: bool = (
+        False  # such a batch with a Parse: the server analyses the statement, which takes a snapshot
+    )
     pid: int = 0  # of the backend
     raw_params: tuple[tuple[int, bytes | None], ...] = ()
     oids: tuple[int, ...] = ()
