@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zipfile
 from pathlib import Path
 
@@ -56,8 +57,11 @@ def test_each_answer_gets_what_it_must(services, unit, exercise):
 @each_lab
 @pytest.mark.server
 @pytest.mark.campaign
-def test_twenty_runs_under_load_give_one_verdict(services, unit):
-    matrix = verify(unit, repeat=20, load=True)
+def test_runs_under_load_give_one_verdict(services, unit):
+    """The campaign judges everything twenty times; its sample the first exercise twice."""
+    whole = bool(os.environ.get("GRADER_CAMPAIGN"))
+    first = next(iter(unit.checks().exercises))
+    matrix = verify(unit, exercise="" if whole else first, repeat=20 if whole else 2, load=True)
     assert {row.variant.name: row.changed for row in matrix.rows if row.changed} == {}
 
 

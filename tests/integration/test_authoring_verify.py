@@ -34,10 +34,28 @@ def problems(exercise: str) -> dict[str, str]:
     return {row.variant.name: " ".join(row.problems) for row in matrix.rows if row.problems}
 
 
-def test_the_sample_is_whole_in_a_pool_under_load(course):
-    matrix = verify(catalog.unit("91"), repeat=2, load=True)
+def test_the_sample_is_whole(course):
+    matrix = verify(catalog.unit("91"), workers=1)
     assert matrix.ok, matrix.to_json()
-    assert matrix.to_json()["judged"] == 54
+    assert matrix.to_json()["judged"] == 27
+
+
+def test_repetitions_in_a_pool_under_load_are_counted(course):
+    matrix = verify(catalog.unit("91"), exercise="forecast", repeat=2, load=True)
+    assert matrix.ok, matrix.to_json()
+    assert matrix.to_json()["judged"] == 18
+
+
+def test_a_verdict_that_changes_is_reported(course, variants):
+    (variants / "forecast/accept_once.py").write_text(
+        "# accepts: right the first time only\n"
+        f"from pathlib import Path\nmark = Path({str(course / 'mark')!r})\n"
+        "forecast = 7 if mark.exists() else 1024\nmark.touch()\n"
+    )
+    matrix = verify(catalog.unit("91"), exercise="forecast", repeat=2, workers=1)
+    (row,) = [row for row in matrix.rows if row.changed]
+    assert row.variant.name == "accept_once" and not row.problems and not matrix.ok
+    assert row.changed[0].startswith("repetition 2: doubles PASS became FAIL")
 
 
 def test_the_matrix_is_printed_in_words(course, capsys):
