@@ -22,7 +22,7 @@ class Resources:
         """The live object; its key is appended to `made`. Raises KeyError for an unknown kind."""
         key = resource.id or f"{resource.kind}:{resource.url}"
         made.append(key)
-        if key not in self._made:
+        if key not in self._made or getattr(self._made[key], "closed", False) is True:  # `with conn:` closes
             self._made[key] = _MAKERS[resource.kind](self, resource)
         return self._made[key]
 
