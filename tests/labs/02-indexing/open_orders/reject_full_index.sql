@@ -1,0 +1,2 @@
+-- fails: small_index -- "98 entries nobody asks for"
+CREATE INDEX orders_status ON orders (status, placed_at);

@@ -1,0 +1,2 @@
+-- fails: small_index -- "5 %"
+CREATE INDEX ON orders (status);
