@@ -7,10 +7,11 @@
 All state is kept beneath `home()`; `down` stops what `up` started and nothing else.
 """
 
+from grader.services.condition import Condition, status
 from grader.services.errors import ServiceError
 from grader.services.places import home
 from grader.services.server import PostgresServer, RedisServer, Services
-from grader.services.supervise import Condition, down, forget, status, up
+from grader.services.supervise import down, forget, up
 from grader.services.throwaway import (
     ThrowawayPostgres,
     ThrowawayRedis,

@@ -16,7 +16,7 @@ from grader.services.settings import as_arguments
 from grader.services.wire import Answer, ask_postgres, ask_redis
 
 Progress = Callable[[str], None]
-_PORT = 5432  # only part of the socket's name, unless TCP is asked for
+UNIX_PORT = 5432  # only part of the socket's name, unless TCP is asked for
 _PATIENCE = 120.0  # seconds a cluster may spend on crash recovery
 _STOP = (signal.SIGINT, signal.SIGQUIT)
 
@@ -102,7 +102,7 @@ class Cluster:
 
     @property
     def socket(self) -> Path:
-        return self.sockets / f".s.PGSQL.{self.port or _PORT}"
+        return self.sockets / f".s.PGSQL.{self.port or UNIX_PORT}"
 
     def ask(self) -> Answer:
         return ask_postgres(self.socket)
@@ -127,7 +127,7 @@ class Cluster:
             "-h",
             listen,
             "-p",
-            str(self.port or _PORT),
+            str(self.port or UNIX_PORT),
         ]
         with in_words(self.log):
             return spawn(
@@ -142,7 +142,7 @@ class Cluster:
         stop(process, _STOP)
 
     def server(self, version: str) -> PostgresServer:
-        return PostgresServer(str(self.sockets), self.port or _PORT, version)
+        return PostgresServer(str(self.sockets), self.port or UNIX_PORT, version)
 
 
 @dataclass

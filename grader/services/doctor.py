@@ -8,7 +8,8 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from grader.services import external, supervise
+from grader.services import external
+from grader.services.condition import status
 from grader.services.errors import ServiceError
 from grader.services.places import home, places
 from grader.services.programs import check_platform, programs
@@ -74,7 +75,7 @@ def _room() -> Iterator[Finding]:
 
 
 def _servers() -> Iterator[Finding]:
-    for condition in supervise.status():
+    for condition in status():
         if condition.state == "killed":
             yield Finding(
                 False, f"{condition.name} was killed; `grader up` starts it again, its data are kept."

@@ -5,34 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from grader.services import external
 from grader.services.cluster import Cluster, Progress, Record, Valkey, await_ready
 from grader.services.errors import ServiceError, in_words
+from grader.services.fleet import Embedded, clear_orphans, embedded, halt, records
 from grader.services.lock import locked
-from grader.services.places import Places, memory_left, places
+from grader.services.places import Places, places
 from grader.services.process import Process, boot_id
 from grader.services.programs import programs
 from grader.services.server import PostgresServer, RedisServer, Services
-from grader.services.settings import LEARNER, THROWAWAY, as_file
+from grader.services.settings import LEARNER, Settings, as_file
 from grader.services.template import copy, template
 
-Embedded = Cluster | Valkey
 _PG_LABEL, _REDIS_LABEL = "PostgreSQL", "Valkey"
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One server as `grader status` shows it. state: running, starting, stopped, killed or elsewhere."""
-
-    name: str
-    state: str
-    where: str
-    pid: int | None = None
 
 
 def up(progress: Progress | None = None) -> Services:
@@ -52,7 +39,7 @@ def up(progress: Progress | None = None) -> Services:
     if versions is None:
         with locked(here.home / "lock"), in_words(here.home):
             versions = _bring_up(here, names, progress)
-    found = {name: _embedded(here, name).server(version) for name, version in versions.items()}
+    found = {name: embedded(here, name).server(version) for name, version in versions.items()}
     judged = outside_postgres or _as_postgres(found["judge"])
     reds = outside_redis or (_as_redis(found["redis"]), _as_redis(found["judge-redis"]))
     return Services(outside_postgres or _as_postgres(found["postgres"]), judged, *reds)
@@ -63,11 +50,11 @@ def down(progress: Progress | None = None) -> list[str]:
     here = places()
     stopped = []
     with locked(here.home / "lock"):
-        for path, record in _records(here):
+        for path, record in records(here):
             if record.process.alive():
                 if progress:
                     progress(f"Stopping {record.name} ...")
-                _halt(here, record)
+                halt(here, record)
                 stopped.append(record.name)
             path.unlink(missing_ok=True)
         for folder in (here.volatile, here.sockets):
@@ -83,33 +70,6 @@ def forget() -> None:
         shutil.rmtree(here.state)
 
 
-def status() -> list[Condition]:
-    """What runs, without starting or changing anything."""
-    conditions = []
-    here = places()
-    records = {record.name: record for _, record in _records(here)}
-    for name in ("postgres", "judge", "redis", "judge-redis"):
-        outside = os.environ.get("REDIS_URL" if "redis" in name else "DATABASE_URL")
-        if outside:
-            conditions.append(Condition(name, "elsewhere", external.without_password(outside)))
-            continue
-        conditions.append(_condition(here, name, records.pop(name, None)))
-    for name, record in records.items():
-        if record.process.alive():
-            conditions.append(Condition(name, "running", record.socket, record.process.pid))
-    return conditions
-
-
-def _condition(here: Places, name: str, record: Record | None) -> Condition:
-    server = _embedded(here, name)
-    if record is None:
-        return Condition(name, "stopped", str(server.socket))
-    if not record.process.alive():
-        return Condition(name, "killed", str(server.socket))
-    ready = server.ask().state == "ready"
-    return Condition(name, "running" if ready else "starting", str(server.socket), record.process.pid)
-
-
 def _running(here: Places, names: list[str]) -> dict[str, str] | None:
     """The servers' versions if all of them run and answer, else None."""
     versions = {}
@@ -117,7 +77,7 @@ def _running(here: Places, names: list[str]) -> dict[str, str] | None:
         record = Record.read(here.records / f"{name}.json")
         if record is None or not record.process.alive():
             return None
-        answer = _embedded(here, name).ask()
+        answer = embedded(here, name).ask()
         if answer.state != "ready":
             return None
         versions[name] = answer.version
@@ -128,13 +88,13 @@ def _bring_up(here: Places, names: list[str], progress: Progress | None) -> dict
     clear_orphans(here)
     starting: list[tuple[str, Embedded, Process]] = []
     for name in names:
-        server = _embedded(here, name)
+        server = embedded(here, name)
         record = Record.read(here.records / f"{name}.json")
         if record and record.process.alive():
             if server.ask().state != "absent":
                 starting.append((name, server, record.process))
                 continue
-            _halt(here, record)  # it runs, but its socket was swept away
+            halt(here, record)  # it runs, but its socket was swept away
         _prepare(here, name, server, record, progress)
         here.socket_folder(name)
         process = server.start()
@@ -171,18 +131,18 @@ def _prepare(
             progress(f"The data directory was incomplete; it is kept as {aside}, a new one is made.")
     elif server.data.exists():
         server.data.rmdir()
-    new_data(here, server.data, durable=not throwaway, progress=progress)
-    if not throwaway:
-        with (server.data / "postgresql.conf").open("a") as file:
-            file.write(as_file(LEARNER))
+    settings = {} if throwaway else LEARNER
+    new_data(here, server.data, settings, durable=not throwaway, progress=progress)
 
 
-def new_data(here: Places, data: Path, *, durable: bool, progress: Progress | None = None) -> None:
+def new_data(
+    here: Places, data: Path, settings: Settings, *, durable: bool, progress: Progress | None = None
+) -> None:
     """A fresh cluster at `data`, copied from the home's template. The caller holds the lock."""
     found = programs(here)
     if progress and not any(here.state.glob("template-*")):
         progress("Creating the PostgreSQL cluster ...")
-    copy(template(here, found), data, durable=durable)
+    copy(template(here, found), data, as_file(settings), durable=durable)
 
 
 def _require_same_version(data: Path) -> None:
@@ -192,64 +152,6 @@ def _require_same_version(data: Path) -> None:
             f"The data in {data} was made by PostgreSQL {made_by} and cannot be read by version 18; "
             "move that folder away and run `grader up` again."
         )
-
-
-def _embedded(here: Places, name: str) -> Embedded:
-    found = programs(here)
-    sockets, log = here.sockets / name, here.logs / f"{name}.log"
-    if name == "postgres":
-        # Parallel queries share memory there; containers often have 64 MB of it.
-        cramped = {"dynamic_shared_memory_type": "mmap"} if memory_left() < 256 << 20 else {}
-        data = here.state / "postgres"
-        return Cluster(name, data, sockets, log, found.postgres, here.uid, cramped, _tcp_port())
-    if name == "judge":
-        return Cluster(name, here.volatile / "judge", sockets, log, found.postgres, here.uid, THROWAWAY)
-    durable = name == "redis"
-    data = (here.state if durable else here.volatile) / name
-    return Valkey(name, data, sockets, log, found.valkey, here.uid, durable=durable)
-
-
-def _tcp_port() -> int | None:
-    asked = os.environ.get("GRADER_POSTGRES_PORT", "")
-    if not asked:
-        return None
-    if not asked.isdigit() or not 1024 <= int(asked) <= 65535:
-        raise ServiceError(f"GRADER_POSTGRES_PORT must be a number from 1024 to 65535, not {asked!r}.")
-    return int(asked)
-
-
-def _records(here: Places) -> Iterator[tuple[Path, Record]]:
-    for path in sorted(here.records.glob("*.json")):
-        if record := Record.read(path):
-            yield path, record
-
-
-def _halt(here: Places, record: Record) -> None:
-    found = programs(here)
-    data, sockets = Path(record.data), Path(record.socket).parent
-    log = here.logs / f"{record.name}.log"
-    server: Embedded
-    if record.socket.endswith("redis.sock"):
-        server = Valkey(record.name, data, sockets, log, found.valkey, here.uid)
-    else:
-        server = Cluster(record.name, data, sockets, log, found.postgres, here.uid)
-    server.stop(record.process)
-
-
-def clear_orphans(here: Places) -> None:
-    """Stops throw-away servers whose makers are gone and removes what they left."""
-    for path, record in _records(here):
-        if record.owner is not None and not record.owner.alive():
-            _halt(here, record)
-            shutil.rmtree(record.data, ignore_errors=True)
-            shutil.rmtree(Path(record.socket).parent, ignore_errors=True)
-            path.unlink(missing_ok=True)
-
-
-@contextmanager
-def guarded(here: Places) -> Iterator[None]:
-    with locked(here.home / "lock"):
-        yield
 
 
 def _as_postgres(server: PostgresServer | RedisServer) -> PostgresServer:

@@ -33,13 +33,18 @@ def template(places: Places, found: Programs) -> Path:
     return target
 
 
-def copy(source: Path, target: Path, *, durable: bool) -> None:
-    """Copies a stopped cluster; `target` exists whole or not at all. durable: forced to disk before it does."""
+def copy(source: Path, target: Path, configuration: str, *, durable: bool) -> None:
+    """Copies a stopped cluster; `target` exists whole or not at all.
+
+    configuration: lines added to postgresql.conf. durable: forced to disk before `target` exists.
+    """
     partial = target.with_name(f"{target.name}.building")
     if partial.exists():
         shutil.rmtree(partial)
     with in_words(target):
         _run(["cp", "-a", str(source), str(partial)], None)
+        with (partial / "postgresql.conf").open("a") as file:
+            file.write(configuration)
         if durable:
             _force_to_disk(partial)
         partial.rename(target)

@@ -13,12 +13,13 @@ from pathlib import Path
 
 from grader.services.cluster import Cluster, Record, Valkey, await_ready
 from grader.services.errors import ServiceError
+from grader.services.lock import locked
 from grader.services.places import Places, places, reachable
 from grader.services.process import Process
 from grader.services.programs import programs
 from grader.services.server import PostgresServer, RedisServer
 from grader.services.settings import THROWAWAY
-from grader.services.supervise import guarded, new_data
+from grader.services.supervise import new_data
 
 _numbers = itertools.count(1)
 
@@ -121,8 +122,8 @@ def throwaway_postgres(
             raise ServiceError(f"{data} exists already; name a folder that does not.")
         if directory and here.uid is not None and not reachable(data.parent):
             raise ServiceError(f"{data.parent} is closed to the servers' user; name a folder it can enter.")
-        with guarded(here):
-            new_data(here, data, durable=False)
+        with locked(here.home / "lock"):
+            new_data(here, data, {}, durable=False)
         engine = Cluster(
             name,
             data,

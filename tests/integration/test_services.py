@@ -407,7 +407,10 @@ def test_a_taken_port_is_one_sentence(home):
 def test_an_impossible_port_is_one_sentence(home):
     done = run_grader("up", GRADER_POSTGRES_PORT="http")
     assert done.returncode == 2
-    assert done.stderr == "GRADER_POSTGRES_PORT must be a number from 1024 to 65535, not 'http'.\n"
+    assert (
+        done.stderr
+        == "GRADER_POSTGRES_PORT must be a number from 1024 to 65535 other than 5432, not 'http'.\n"
+    )
 
 
 def test_the_cluster_may_also_listen_on_this_machines_own_address(home, monkeypatch):
@@ -419,3 +422,5 @@ def test_the_cluster_may_also_listen_on_this_machines_own_address(home, monkeypa
     url = f"postgresql://learner:secret@127.0.0.1:{port}/postgres"
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT current_user").fetchone() == ("learner",)
+    monkeypatch.delenv("GRADER_POSTGRES_PORT")
+    assert package.up() == running  # a command that does not know of the port leaves it as it is
