@@ -90,6 +90,7 @@ class Play:
         opened = dict(proxy.opened)
         for lane in self._lanes:
             lane.begin()
+        self._quiet = time.monotonic()  # starting the callers' processes may have taken a while
         try:
             self._schedule()
         finally:
