@@ -6,10 +6,7 @@ outputs of the check cells come from the judge. An assignment that is no lab of 
 
 from __future__ import annotations
 
-import atexit
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,10 +17,12 @@ from nbgrader.preprocessors import Execute  # type: ignore[import-untyped]
 from traitlets import Bool
 
 from grader import catalog
-from grader.judge import cells
+from grader.classroom import intake
 from grader.classroom.outputs import check_outputs
-from grader.classroom.rebuild import rebuild, unreadable, why_unreadable
-from grader.judge import Launcher, judge_answer, trusted_launcher
+from grader.classroom.rebuild import why_unreadable
+from grader.classroom.seed import course_seed
+from grader.classroom.work import Work, judge_work
+from grader.judge import cells
 from grader.verdict import Status, Verdict
 
 
@@ -54,41 +53,41 @@ class JudgeAnswers(Execute):  # type: ignore[misc]
         if unit is None:
             run: tuple[Any, Any] = super().preprocess(nb, resources, km)
             return run
-        with _launcher(self.trusted) as launcher:
-            for cell in nb.cells:
-                exercise = cells.exercise_checked(cell)
-                if exercise:
-                    verdict = judge_cell(unit, nb, exercise, launcher)
-                    cell.outputs = [nbformat.from_dict(o) for o in check_outputs(verdict)]  # type: ignore[no-untyped-call]
+        verdicts = judge_notebook(unit, nb, "trusted" if self.trusted else _proven_box())
+        for cell in nb.cells:
+            exercise = cells.exercise_checked(cell)
+            if exercise:
+                cell.outputs = [nbformat.from_dict(o) for o in check_outputs(verdicts[exercise])]  # type: ignore[no-untyped-call]
         return nb, resources
 
 
-def judge_cell(unit: catalog.Unit, notebook: dict[str, Any], exercise: str, launcher: Launcher) -> Verdict:
-    """The verdict on one exercise of a rebuilt notebook. Raises NotJudged when the fault is ours."""
+def judge_notebook(unit: catalog.Unit, notebook: dict[str, Any], box: str) -> dict[str, Verdict]:
+    """exercise -> verdict for the check cells of a rebuilt notebook, judged as `grader grade` judges.
+
+    box: "bubblewrap", "landlock" or "trusted". Raises NotJudged when the fault is ours.
+    """
     exercises = unit.checks().exercises
-    if exercise not in exercises:
+    asked = [name for name in map(cells.exercise_checked, notebook["cells"]) if name]
+    if unknown := [name for name in asked if name not in exercises]:
         raise NotJudged(
-            f"{unit.slug} has no exercise {exercise} any more: `grader build`, then generate it again."
+            f"{unit.slug} has no exercise {unknown[0]} any more: `grader build`, then generate it again."
         )
-    points = float(exercises[exercise].points)
     if why := why_unreadable(notebook):
-        return Verdict(unit.slug, exercise, Status.REJECTED, points, message=why)
-    source = cells.answers(notebook, {exercise}).get(exercise, "")
-    verdict = judge_answer(unit.slug, exercise, source, launcher=launcher)
-    if verdict.status is Status.INFRA:
-        raise NotJudged(f"{exercise}: {verdict.message} Run autograde again for this student.")
-    return verdict
+        points = {name: float(exercises[name].points) for name in asked}
+        return {n: Verdict(unit.slug, n, Status.REJECTED, points[n], message=why) for n in asked}
+    answers = cells.answers(notebook, asked)
+    work = Work("", unit.slug, answers, course_seed(), box, str(unit.root))
+    verdicts = {n: Verdict.from_json(v) for n, v in judge_work(work.to_json())["verdicts"].items()}
+    for name, verdict in verdicts.items():
+        if verdict.status is Status.INFRA:
+            raise NotJudged(f"{name}: {verdict.message} Run autograde again for this student.")
+    return verdicts
 
 
 def read_submission(path: Path, unit: catalog.Unit) -> dict[str, Any]:
     """A submitted file as a notebook of the release's shape, whatever the file holds."""
-    release = json.loads(unit.lab.read_bytes())
-    try:
-        if path.is_symlink():
-            raise cells.Unreadable("The submitted file is a link, not a notebook.")
-        return rebuild(release, cells.parse(path.read_bytes()))
-    except cells.Unreadable as error:
-        return unreadable(release, str(error))
+    student = path.parts[-3]
+    return intake.take(student, path, json.loads(unit.lab.read_bytes())).notebook
 
 
 def lab_of(resources: Any) -> catalog.Unit | None:
@@ -103,21 +102,13 @@ def _is_rebuilt(path: Path) -> bool:
     return path.parts[-4:-3] == ("autograded",)
 
 
-@contextmanager
-def _launcher(trusted: bool) -> Iterator[Launcher]:
-    """Trusted only when asked for; otherwise a box, or BoxUnavailable with what to do about it."""
-    if trusted:
-        yield trusted_launcher()
-        return
-    boxed = _box()
-    with boxed.submission():
-        yield boxed
-
-
 @cache
-def _box() -> Any:
+def _proven_box() -> str:
+    """The best box this machine gives, after it was tried from inside. Raises BoxUnavailable or what escaped."""
+    from grader.judge.box import probes, wall
     from grader.judge.box.launcher import BoxLauncher
 
-    launcher = BoxLauncher()
-    atexit.register(launcher.close)
-    return launcher
+    level = wall.choose_level()
+    with BoxLauncher(level) as launcher:
+        probes.run(launcher)
+    return level
