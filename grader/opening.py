@@ -18,7 +18,7 @@ from grader.services.progress import Narrator
 
 _QUIET = (
     "--ip=127.0.0.1",
-    "--LabApp.news_url=None",  # no question about news at the first start
+    "--LabApp.news_url=None",  # no news; the question about them is answered in jupyter/labconfig
     "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
 )
 _JUDGES_TEMPLATES = ("shop_small", "shop_medium")
@@ -91,6 +91,9 @@ def lab_environment() -> dict[str, str]:
         **os.environ,
         "PATH": os.pathsep.join([scripts, os.environ.get("PATH", "")]),
         "GRADER_ROOT": str(catalog.root()),
+        "JUPYTER_CONFIG_PATH": os.pathsep.join(
+            [str(Path(__file__).parent / "jupyter"), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+        ),
         "GRADER_HOME": str(services.home()),
     }
 
