@@ -26,8 +26,8 @@ RELEASE_STEPS = [
     "nbgrader.preprocessors.CheckCellMetadata",
 ]
 GENERATED = (
-    "*This notebook is 100 % generated from `solutions/{slug}.py` by `grader build`: "
-    "an edit made in this file is lost. `grader start {slug}` gives you a copy of your own to work in.*"
+    "*`labs/{slug}/` is 100 % generated from the course's sources by `grader build`: edits made there are lost. "
+    "`grader start {slug}` gives you a copy of your own in `work/`.*"
 )
 
 
@@ -64,8 +64,8 @@ def solution_notebook(unit: Unit) -> Any:
 
 def context_source(checks: Any) -> str:
     """The set-up cell: what the judge runs before every answer, and the lab object."""
-    lines = [checks.context.strip(), "from grader import Lab", "", f'lab = Lab("{checks.slug}")']
-    return "\n".join(lines).strip()
+    names = f"from grader import Lab\n{checks.context.strip()}".strip()
+    return f'{names}\n\nlab = Lab("{checks.slug}")'
 
 
 def _notebook_cell(cell: Cell, checks: Any, ids: notebooks.CellIds) -> Any:

@@ -57,8 +57,9 @@ def test_the_learners_version_has_stubs_and_locked_checks(course):
     assert "".join(found["area"]["source"]).endswith("# YOUR CODE HERE\n    raise NotImplementedError()")
     assert "".join(found["big_orders"]["source"]) == "%%sql big_orders\n-- YOUR ANSWER HERE"
     assert "".join(found["forecast"]["source"]) == "# YOUR ANSWER HERE\nforecast = None"
-    assert "".join(found["context"]["source"]).endswith(
-        'RADIUS = 2\nfrom grader import Lab\n\nlab = Lab("91-sampler")'
+    assert (
+        "".join(found["context"]["source"])
+        == 'from grader import Lab\nimport math\n\nRADIUS = 2\n\nlab = Lab("91-sampler")'
     )
     check = found["check-area"]["metadata"]["nbgrader"]
     assert (check["grade"], check["locked"], check["points"]) == (True, True, 4.0)
