@@ -314,6 +314,7 @@ class _Door:
         self._path = path
         self._socket = socket.socket(socket.AF_UNIX)
         self._socket.bind(path)
+        Path(path).chmod(0o666)  # answers may run as another user
         self._socket.listen(128)
         self._open: set[socket.socket] = set()
         threading.Thread(target=self._accept, name="virtual clock", daemon=True).start()

@@ -24,6 +24,7 @@ import asyncio
 import inspect
 import json as jsonlib
 import os
+import socket
 import threading
 import traceback
 from concurrent.futures import Future
@@ -301,17 +302,30 @@ class Exchange:
 
 
 class PendingExchange:
-    """A request under way on a thread of its own."""
+    """A request under way on a thread of its own; what an explorer's `Caller.begin` may return."""
 
-    def __init__(self, future: Future[Exchange]) -> None:
-        self._future = future
+    def __init__(self) -> None:
+        self._future: Future[Exchange] = Future()
+        self._here, self._there = socket.socketpair()
+
+    def fileno(self) -> int:
+        """Readable once it is done."""
+        return self._here.fileno()
 
     def done(self) -> bool:
         return self._future.done()
 
-    def result(self) -> Exchange:
+    def result(self, timeout: float | None = None) -> Exchange:
         """Waits for the reply; the client's timeout ends it in any case."""
-        return self._future.result()
+        return self._future.result(timeout)
+
+    def settle(self, exchange: Exchange) -> None:
+        self._future.set_result(exchange)
+        self._there.close()
+
+    def fail(self, error: BaseException) -> None:
+        self._future.set_exception(error)
+        self._there.close()
 
 
 class AppClient:
@@ -348,16 +362,16 @@ class AppClient:
 
     def start(self, method: str, path: str, **more: Any) -> PendingExchange:
         """Sends without waiting."""
-        future: Future[Exchange] = Future()
+        pending = PendingExchange()
 
         def run() -> None:
             try:
-                future.set_result(self.request(method, path, **more))
+                pending.settle(self.request(method, path, **more))
             except BaseException as error:
-                future.set_exception(error)
+                pending.fail(error)
 
         threading.Thread(target=run, name="caller", daemon=True).start()
-        return PendingExchange(future)
+        return pending
 
     def close(self) -> None:
         self.http.close()

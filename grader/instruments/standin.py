@@ -128,6 +128,7 @@ class StandIn:
         path = str(self._folder / f"{self.lane}-{word}.sock")
         if path not in self._servers:
             self._serve(path, _UnixServer(path, _handler(self, caller)))
+            Path(path).chmod(0o666)  # answers may run as another user
         return path
 
     def tcp_url(self, caller: str = "app") -> str:

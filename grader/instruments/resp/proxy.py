@@ -288,6 +288,7 @@ class RespProxy:
         Path(path).unlink(missing_ok=True)
         listener = socket.socket(socket.AF_UNIX)
         listener.bind(path)
+        Path(path).chmod(0o666)  # answers may run as another user
         listener.listen(256)
         listener.setblocking(False)
         return listener
