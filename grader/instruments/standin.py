@@ -94,6 +94,7 @@ class StandIn:
         clock: VirtualClock | None = None,
         timeout_takes: float = 10.0,
     ) -> None:
+        self.latency = 0.0  # virtual seconds each exchange takes
         self.journal = journal or Journal()
         self.clock = clock or VirtualClock()
         self.timeout_takes = timeout_takes
@@ -190,6 +191,8 @@ class StandIn:
         return self._carry_out(step, request, action)
 
     def _effect(self, request: Request) -> Response:
+        if self.latency:
+            self.clock.advance(self.latency)
         with self._one_at_a_time:
             self.requests.append(request)
             try:

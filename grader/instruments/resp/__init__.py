@@ -17,7 +17,8 @@ Faults: `journal.arm(2, "cut after")` strikes the third step of the journal, wha
 `proxy.cut_connections()`. An injected error is `proxy.error` (a LOADING error, which clients take for transient).
 
 Time: with `clock`, TTLs, EXAT/PXAT, TIME and the timeouts of blocking commands follow the virtual clock only
-(`grader.instruments.resp.expiry`); `proxy.ttl(key)` is what a key has left.
+(`grader.instruments.resp.expiry`); `proxy.ttl(key)` is what a key has left. `proxy.latency = 0.2` makes the
+server slow: every step takes that much virtual time. A server that does not answer at all is `journal.hold()`.
 """
 
 from grader.instruments.resp.proxy import RespProxy

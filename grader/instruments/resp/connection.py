@@ -178,6 +178,7 @@ class Connection:
             self.close()
         else:
             command.fate = action
+            self.proxy.delay()
             self.forward(command)
         if queued:
             self.pump()

@@ -12,19 +12,12 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
-import redis
-from redis.connection import parse_url
-
 from grader.instruments.clock import VirtualClock
 from grader.instruments.resp.connection import CHUNK, Connection
 from grader.instruments.resp.expiry import Expiry
-from grader.instruments.resp.protocol import ProtocolError, Splitter, decode, pack
+from grader.instruments.resp.protocol import ProtocolError
+from grader.instruments.resp.upstream import Upstream
 from grader.instruments.steps import Journal, Step
-
-_EXPIRE_DUE = (
-    "local gone = {} for _, k in ipairs(redis.call('KEYS', '*')) do local t = redis.call('PEXPIRETIME', k) "
-    "if t >= 0 and t <= tonumber(ARGV[1]) then redis.call('DEL', k) gone[#gone + 1] = k end end return gone"
-)
 
 
 class RespProxy:
@@ -32,7 +25,7 @@ class RespProxy:
 
     upstream: redis:// or unix:// URL; folder: an existing folder for sockets, its path short (108 bytes a socket);
     journal: shared with other instruments, own if omitted; clock: makes TTLs and blocking timeouts virtual;
-    push_steps: count and hold the delivery of published messages too.
+    push_steps: count and hold the delivery of published messages too; latency: virtual seconds each step takes.
     """
 
     lane = "Redis"
@@ -45,13 +38,13 @@ class RespProxy:
         journal: Journal | None = None,
         clock: VirtualClock | None = None,
         push_steps: bool = False,
+        latency: float = 0.0,
     ) -> None:
         self.journal = journal or Journal()
-        self.push_steps = push_steps
+        self.push_steps, self.latency = push_steps, latency
         self.error = "LOADING injected: the server is loading its data"
         self.counts: Counter[str] = Counter()  # command name -> how often it was sent on
-        self._upstream: dict[str, Any] = dict(parse_url(upstream))  # type: ignore[no-untyped-call]
-        self.control: redis.Redis = redis.Redis.from_url(upstream)
+        self.upstream = Upstream(upstream)
         self._clock = clock
         self.expiry = Expiry(clock.ms) if clock else None
         self._folder = Path(folder)
@@ -125,19 +118,18 @@ class RespProxy:
         """Deletes the keys whose virtual moment has come; the clock calls it. Returns their names."""
         if self.expiry is None:
             return []
-        gone: Any = self.control.eval(_EXPIRE_DUE, 0, str(self.expiry.limit()))
-        names = sorted(k.decode("utf-8", "backslashreplace") for k in gone)
+        names = self.upstream.expire(self.expiry.limit())
         for name in names:
             self.journal.note("Redis", f"{name} expires")
         return names
 
     def ttl(self, key: str) -> float | None:
         """Seconds `key` has left on the virtual clock (the real one without a clock); None without expiry or key."""
-        moment: Any = self.control.pexpiretime(key)
+        moment: Any = self.upstream.control.pexpiretime(key)
         if moment < 0:
             return None
         if self.expiry is None:
-            left: Any = self.control.pttl(key)
+            left: Any = self.upstream.control.pttl(key)
             return max(float(left), 0.0) / 1000
         return float(moment - self.expiry.limit()) / 1000
 
@@ -147,7 +139,7 @@ class RespProxy:
             self._stopping = True
             self.wake()
         self._thread.join()
-        self.control.close()
+        self.upstream.control.close()
 
     def __enter__(self) -> RespProxy:
         return self
@@ -161,6 +153,11 @@ class RespProxy:
 
     def now(self) -> float:
         return self._clock.time() if self._clock else 0.0
+
+    def delay(self) -> None:
+        """A slow server: virtual time passes, and with it what depends on it."""
+        if self.latency and self._clock:
+            self._clock.advance(self.latency)
 
     def count(self, name: str) -> None:
         self.counts[name] += 1
@@ -177,10 +174,7 @@ class RespProxy:
 
     def is_blocked(self, connection: Connection) -> bool:
         """Asks the server whether this client waits in a blocking command."""
-        if connection.closed:
-            return False
-        listed: Any = self.control.client_list(client_id=[connection.server_id])
-        return any("b" in client.get("flags", "") for client in listed)
+        return not connection.closed and self.upstream.is_blocked(connection.server_id)
 
     # the thread
 
@@ -248,7 +242,7 @@ class RespProxy:
                 client.close()
                 return
             try:
-                server, server_id = self._connect()
+                server, server_id = self.upstream.connect()
             except (OSError, ProtocolError):
                 client.close()
                 return
@@ -256,32 +250,6 @@ class RespProxy:
             server.setblocking(False)
             self._made += 1
             self._connections.add(Connection(self, caller, self._made, client, server, server_id))
-
-    def _connect(self) -> tuple[socket.socket, int]:
-        """A connection to the real server, authenticated, in the right database, and its client id."""
-        to = self._upstream
-        if "path" in to:
-            server = socket.socket(socket.AF_UNIX)
-            server.connect(to["path"])
-        else:
-            server = socket.create_connection((to.get("host", "127.0.0.1"), int(to.get("port", 6379))))
-            server.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        hello = [[b"SELECT", str(to.get("db", 0)).encode()], [b"CLIENT", b"ID"]]
-        if "password" in to:
-            words = [to["username"], to["password"]] if "username" in to else [to["password"]]
-            hello.insert(0, [b"AUTH", *(w.encode() for w in words)])
-        server.sendall(b"".join(map(pack, hello)))
-        frames: list[bytes] = []
-        splitter = Splitter()
-        while len(frames) < len(hello):
-            data = server.recv(CHUNK)
-            if not data:
-                raise ProtocolError("the server hung up")
-            frames += splitter.feed(data)
-        identity = decode(frames[-1])
-        if not isinstance(identity, int):
-            raise ProtocolError(f"the server answered {identity!r}")
-        return server, identity
 
     def _listen(self, caller: str) -> socket.socket:
         path = self._path(caller)
@@ -316,7 +284,7 @@ class RespProxy:
         with self.journal.changed:
             due = [c.server_id for c in self._connections if (at := c.give_up_at()) is not None and at <= now]
         for server_id in due:
-            self.control.client_unblock(server_id)
+            self.upstream.time_out(server_id)
 
     def _shut(self) -> None:
         for connection in list(self._connections):

@@ -329,6 +329,17 @@ def test_a_blocking_timeout_is_virtual(timed) -> None:
     assert outcome == [None]
 
 
+def test_a_slow_server_costs_virtual_time_only(timed) -> None:
+    bench, clock = timed
+    client = bench.client()
+    client.set("k", 1, px=500)
+    bench.proxy.latency = 0.2
+    assert client.get("k") == b"1"
+    assert client.pttl("k") == 100
+    assert client.get("k") is None
+    assert round(clock.elapsed(), 3) == 0.6
+
+
 def test_keys_age_by_the_judges_hand_without_a_proxy(redis_url: str) -> None:
     with redis.Redis.from_url(redis_url) as client:
         client.set("short", 1, ex=10)
