@@ -20,14 +20,10 @@ from grader.instruments.provider import (
     ProviderRefused,
     ProviderTimeout,
     ProviderUnavailable,
-    deliveries,
-    forged,
-    sign,
-    story,
-    webhook,
 )
 from grader.instruments.standin import Request, Response, StandIn
 from grader.instruments.steps import Journal
+from grader.instruments.webhooks import deliveries, forged, sign, story, webhook
 
 
 @pytest.fixture
