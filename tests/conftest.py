@@ -9,13 +9,15 @@ home              an empty GRADER_HOME for this test alone, with the environment
                   whatever is started in it is stopped and removed afterwards
 
 The process that began the run makes the home and puts GRADER_HOME in the environment; workers inherit it, and
-`services.up` is safe to call from all of them. The same process takes everything down at the end.
+`services.up` is safe to call from all of them. The same process takes everything down at the end, also when it
+is asked to end early; what a killed run left behind, the next run clears away.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -25,13 +27,18 @@ from pathlib import Path
 import pytest
 
 from grader.services.places import places
+from grader.services.process import Process
 
+_PREFIX = "bm-home-"
 _made: list[Path] = []
 
 
 def make_home() -> Path:
     """A new home in a short place. The servers' user may pass through it but not list it."""
-    folder = Path(tempfile.mkdtemp(prefix="bm-home-"))
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    me = Process.of(os.getpid())
+    assert me
+    (folder / "owner").write_text(f"{me.pid} {me.started}")
     if os.getuid() == 0:
         folder.chmod(0o711)
     return folder
@@ -54,8 +61,21 @@ def remove_home(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+def clear_leftovers() -> None:
+    """Stops and removes the homes of runs that were killed before they could do it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        try:
+            pid, started = (folder / "owner").read_text().split()
+        except (OSError, ValueError):
+            continue  # somebody else's, or just being made
+        if not Process(int(pid), started).alive():
+            remove_home(folder)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     if not hasattr(config, "workerinput"):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # end early as Ctrl-C does: tidily
+        clear_leftovers()
         _made.append(make_home())
         os.environ["GRADER_HOME"] = str(_made[0])
 

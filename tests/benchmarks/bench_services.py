@@ -83,6 +83,7 @@ def in_child(packages: Path, home: Path, folders: list[Path]) -> list[dict[str, 
                 os.setresgid(NOBODY, NOBODY, NOBODY)
                 os.setresuid(NOBODY, NOBODY, NOBODY)
             os.write(writer, json.dumps([compare(folder) for folder in folders]).encode())
+            __import__("grader.services").services.down()
             code = 0
         except BaseException:
             traceback.print_exc()

@@ -94,7 +94,7 @@ def seconds_to_install(checkout: Path) -> float:
     else:
         command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     lock = ["--require-hashes", "-r", "requirements.lock"]
-    subprocess.run([*command, *lock], cwd=checkout, check=True, env=environment())
+    subprocess.run([*command, *lock], cwd=checkout, check=True, env=environment(), stderr=subprocess.DEVNULL)
     return time.perf_counter() - began
 
 
