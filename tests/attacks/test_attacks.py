@@ -92,7 +92,7 @@ def cases() -> Iterator[ParameterSet]:
             yield pytest.param(level, attack, id=f"{level}-{attack.exercise}-{attack.name}", marks=marks)
 
 
-@pytest.mark.parametrize(("level", "attack"), cases())
+@pytest.mark.parametrize(("level", "attack"), list(cases()))
 def test_attack_earns_nothing_and_reaches_nothing(level: str, attack: Attack, host: Host, launchers: Any) -> None:
     launcher: BoxLauncher = launchers(level)
     before = box_processes(launcher.slot().pid) if launcher.slot().alive() else set()
