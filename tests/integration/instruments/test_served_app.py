@@ -164,3 +164,24 @@ def test_an_app_that_never_answers_is_ended(path: str) -> None:
         assert report["stopped"]
         assert call.result().trouble
     assert serve.start(FastAPI(), path)["ok"]  # the next check is clean
+
+
+def test_an_app_that_swallows_cancellation_is_told_apart(path: str) -> None:
+    app, started, over = FastAPI(), threading.Event(), threading.Event()
+
+    @app.get("/stubborn")
+    async def stubborn() -> None:
+        started.set()
+        while not over.is_set():
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                await asyncio.to_thread(over.wait)
+
+    assert serve.start(app, path)["ok"]
+    with AppClient(path) as client:
+        client.start("GET", "/stubborn")
+        assert started.wait(20)
+        report = serve.stop(path)
+        over.set()
+    assert report["hangs"] and not report["stopped"]
