@@ -70,3 +70,114 @@
 # -- END SOLUTION
 
 # %% check="open_orders"
+
+# %% [markdown]
+# ## 4. One customer for one address (`email_lookup`)
+#
+# Customers type their address as they please: `Ada.Ito.7@example.com` and `ADA.ITO.7@EXAMPLE.COM` are the same person.
+# The login asks:
+#
+# ```sql
+# SELECT id, name
+#   FROM customers
+#  WHERE lower(email) = lower($1)
+# ```
+#
+# Write the SQL that makes this a look-up of at most 10 pages, and that makes a second customer with the same address impossible, in whatever case it is written.
+#
+# - An INSERT or UPDATE that would give two customers the same address, apart from its case, is refused by the database.
+# - Everything else is still accepted, such as a customer who changes only the case of their own address.
+# - One new index does both.
+# - Tables, columns and their types, rows and settings stay as they are.
+
+# %% answer="email_lookup"
+# %%sql email_lookup
+# -- BEGIN SOLUTION
+# CREATE UNIQUE INDEX customers_email_any_case ON customers (lower(email));
+# -- The index holds the lower-cased addresses, so it answers the very expression of the query, and UNIQUE compares what it holds.
+# -- An exclusion constraint on the same expression does as well; citext changes the column's type for everybody who reads it.
+# -- END SOLUTION
+
+# %% check="email_lookup"
+
+# %% [markdown]
+# ## 5. A read from the index alone (`covering`)
+#
+# This runs hundreds of times a second, for any customer and any date:
+#
+# ```sql
+# SELECT placed_at, total
+#   FROM orders
+#  WHERE customer_id = $1
+#    AND placed_at >= $2
+#  ORDER BY placed_at
+# ```
+#
+# Write the SQL that lets it be answered without a visit to the table.
+#
+# - Every plan is an Index Only Scan with 0 heap fetches (the check vacuums the table before it looks, as autovacuum would).
+# - Only the entries asked for are read, and they come out in order.
+# - The key of the index has no column that is neither searched nor sorted by, and the index holds nothing that the query does not ask for.
+# - One new index; tables, rows and settings stay as they are.
+
+# %% answer="covering"
+# %%sql covering
+# -- BEGIN SOLUTION
+# CREATE INDEX orders_spent_since ON orders (customer_id, placed_at) INCLUDE (total);
+# -- The key finds and orders, the included column rides along in the leaves, so the table is asked only about pages changed since the last vacuum.
+# -- Putting the total into the key would answer the query too, but it would be compared and kept in inner pages for nothing.
+# -- END SOLUTION
+
+# %% check="covering"
+
+# %% [markdown]
+# ## 7. Deleting a product (`fk_delete`)
+#
+# ```sql
+# DELETE FROM products WHERE id = $1
+# ```
+#
+# The product was entered by mistake: nobody ever ordered it, none is in stock.
+# Still the statement takes longer the more orders the shop has ever had.
+# Write the SQL that makes it cheap.
+#
+# - The pages that the foreign keys visit for one delete stay the same when there are ten times as many order items (at most 20).
+# - A product that somebody has ordered is still refused.
+# - One new index; tables, constraints, rows and settings stay as they are.
+
+# %% answer="fk_delete"
+# %%sql fk_delete
+# -- BEGIN SOLUTION
+# CREATE INDEX order_items_product ON order_items (product_id);
+# -- Before the product may go, its foreign key looks for order items that refer to it, and with the index it finds in three pages that there are none.
+# -- A hash index is as good for this one question; inventory needs nothing, because its primary key is the product.
+# -- END SOLUTION
+
+# %% check="fk_delete"
+
+# %% [markdown]
+# ## 8. What the planner does not know (`stale_statistics`)
+#
+# ```sql
+# SELECT id, customer_id, total
+#   FROM orders
+#  WHERE shipping_city = $1
+#    AND shipping_postcode = $2
+# ```
+#
+# For a postcode of Zürich the planner expects a handful of orders where there are hundreds, and builds the rest of a plan on that.
+# Write the SQL after which its estimate is right.
+#
+# - For the more frequented places (a city and one of its postcodes) the worst estimate is within a factor of 3 of the truth, as soon as your statements have run, with ten thousand orders and with a hundred thousand.
+# - No index is added, and no planner setting is touched; tables and rows stay as they are.
+
+# %% answer="stale_statistics"
+# %%sql stale_statistics
+# -- BEGIN SOLUTION
+# CREATE STATISTICS orders_places (dependencies, mcv) ON shipping_city, shipping_postcode FROM orders;
+# ANALYZE orders;
+# -- Taken column by column the two shares are multiplied; together they say that the postcode decides the city, and how often each pair occurs.
+# -- Dependencies alone are smaller and know every pair a little; most common values know the hundred commonest exactly.
+# -- END SOLUTION
+
+# %% check="stale_statistics"

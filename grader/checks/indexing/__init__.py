@@ -3,7 +3,21 @@
 One module an exercise; importing them here, in the lab's order, registers them.
 """
 
-from grader.checks.indexing import customer_orders, open_orders
+# isort: off
 from grader.checks.indexing.unit import lab
+from grader.checks.indexing import customer_orders
+from grader.checks.indexing import open_orders
+from grader.checks.indexing import email_lookup
+from grader.checks.indexing import covering
+from grader.checks.indexing import fk_delete
+from grader.checks.indexing import stale_statistics
 
-__all__ = ["customer_orders", "lab", "open_orders"]
+__all__ = [
+    "covering",
+    "customer_orders",
+    "email_lookup",
+    "fk_delete",
+    "lab",
+    "open_orders",
+    "stale_statistics",
+]

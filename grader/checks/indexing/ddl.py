@@ -45,12 +45,14 @@ def apply(answer: Answer, database: Database) -> Applied:
     error = _run(statements, database)
     after = index_inventory(connection)
     old, new = {i.name for i in indexes}, {i.name for i in after}
+    damage = _damage(before, shape := _shape(database))
+    _restore_role(database, {*before["(settings)"]}, {*shape["(settings)"]})
     return Applied(
         statements,
         error,
         tuple(i for i in after if i.name not in old),
         tuple(sorted(old - new)),
-        _damage(before, _shape(database)),
+        damage,
     )
 
 
@@ -131,6 +133,19 @@ def _shape(database: Database) -> dict[str, Any]:
         found[name] = (kind, *rest, rows)
     settings = [s for (s,) in database.query(_SETTINGS) if not s.startswith("search_path=pg_catalog")]
     return {**found, "(settings)": sorted(settings)}
+
+
+def _restore_role(database: Database, before: set[str], after: set[str]) -> None:
+    """Settings of a role outlive the database, and would follow the role into every later check."""
+    kept = dict(setting.split("=", 1) for setting in before)
+    for name in sorted({setting.split("=", 1)[0] for setting in after ^ before}):
+        value = psycopg.sql.Literal(kept[name]) if name in kept else psycopg.sql.SQL("DEFAULT")
+        database.execute(
+            psycopg.sql.SQL("ALTER ROLE learner SET {} TO {}").format(
+                psycopg.sql.Identifier(*name.split(".")), value
+            ),
+            role="admin",
+        )
 
 
 def _damage(before: dict[str, Any], after: dict[str, Any]) -> tuple[str, ...]:

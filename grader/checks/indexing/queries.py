@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from grader.checks.running import Database
+from grader.instruments.indexes import Index
 from grader.instruments.plans import Plan, explain
 from grader.verdict import Evidence
 
@@ -38,6 +39,14 @@ def size_of(database: Database, definition: str) -> int:
     ((size,),) = database.query("SELECT pg_catalog.pg_relation_size('public.the_reference')")
     database.execute("DROP INDEX the_reference")
     return int(size)
+
+
+def size_over_all_rows(database: Database, index: Index) -> int:
+    """Bytes of the same index without its predicate."""
+    _, _, definition = index.definition.partition(f"{index.name} ON ")
+    return size_of(
+        database, "ON " + definition.rpartition(" WHERE ")[0] if index.partial else "ON " + definition
+    )
 
 
 def exhibit(title: str, plan: Plan) -> Evidence:

@@ -1,0 +1,2 @@
+-- fails: refuses_duplicates -- "was accepted"
+CREATE INDEX customers_email_lower ON customers (lower(email));

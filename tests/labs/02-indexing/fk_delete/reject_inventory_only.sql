@@ -1,0 +1,2 @@
+-- fails: cheap -- "every line of every order is read"
+CREATE INDEX inventory_product ON inventory (product_id);

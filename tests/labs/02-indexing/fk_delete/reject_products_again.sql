@@ -1,0 +1,2 @@
+-- fails: cheap -- "pages at"
+CREATE UNIQUE INDEX products_id ON products (id);

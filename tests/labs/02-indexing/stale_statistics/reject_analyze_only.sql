@@ -1,0 +1,2 @@
+-- fails: estimates_right -- "not independent"
+ANALYZE orders;

@@ -1,0 +1,3 @@
+-- fails: estimates_right -- "factor"
+CREATE INDEX orders_place ON orders (shipping_city, shipping_postcode);
+ANALYZE orders;

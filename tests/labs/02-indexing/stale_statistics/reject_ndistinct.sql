@@ -1,0 +1,3 @@
+-- fails: estimates_right -- "rows expected"
+CREATE STATISTICS orders_places (ndistinct) ON shipping_city, shipping_postcode FROM orders;
+ANALYZE orders;

@@ -1,0 +1,3 @@
+-- fails: estimates_right -- "a factor of"
+CREATE STATISTICS orders_places ON shipping_country, shipping_city FROM orders;
+ANALYZE orders;
