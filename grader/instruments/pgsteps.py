@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from grader.instruments.explore.observer import Observer
 from grader.instruments.explore.statements import is_local
 from grader.instruments.explore.timeline import _read, _result, readable
 from grader.instruments.pgwire import PgProxy, Session, Statement
@@ -27,7 +28,11 @@ RESTART = ("57P01", "terminating connection due to administrator command")
 
 
 class PostgresSteps:
-    """See the module. url: the server as the answer's role sees it; one listener a caller."""
+    """See the module. url: the server as the answer's role sees it; one listener a caller.
+
+    observer_url: the same server as a role that sees every session (the admin); without it `step.waiting()` cannot
+    tell a statement that waits for a lock.
+    """
 
     def __init__(
         self,
@@ -36,10 +41,12 @@ class PostgresSteps:
         *,
         journal: Journal | None = None,
         callers: Sequence[str] = ("app",),
+        observer_url: str | None = None,
     ) -> None:
         self.journal = journal or Journal()
         self.proxy = PgProxy(url, lanes=callers, folder=folder, gate=self._gate)
         self.proxy.on_finished = self._finished
+        self._observer = Observer(observer_url) if observer_url else None
         self._open: dict[Statement, tuple[Step, Session, Action]] = {}
         self._stopping = False
         self._bell, self._rung = socket.socketpair()
@@ -85,6 +92,8 @@ class PostgresSteps:
         self._thread.join()
         self.proxy.unwatch(self._rung.fileno())
         self.proxy.close()
+        if self._observer is not None:
+            self._observer.close()
         self._bell.close()
         self._rung.close()
 
@@ -129,11 +138,15 @@ class PostgresSteps:
             self._ring()
 
         step = Step("Postgres", statement.lane, readable(statement)[:240], self.journal, perform)
-        step.look = lambda s: bool(statement.waited_for)
+        step.look = lambda s: self._waits(session.pid)
         action = self.journal.announce(step)
         self._open[statement] = (step, session, action)
         if action != "hold":
             self._perform(step, session, statement, action)
+
+    def _waits(self, pid: int) -> bool:
+        with self.journal.changed:  # one connection, one question at a time
+            return self._observer is not None and pid in self._observer.waits([pid])
 
     def _perform(self, step: Step, session: Session, statement: Statement, action: Action) -> None:
         if session.held is not statement:
