@@ -157,3 +157,13 @@ def unit(slug: str, folder: Path | None = None) -> Unit:
 def labs(folder: Path | None = None) -> list[Unit]:
     """The units that have a lab."""
     return [u for u in units(folder) if u.has_lab]
+
+
+def judged(folder: Path | None = None) -> list[Unit]:
+    """The units that have a lab or, in preparation, variants its checks are tested with."""
+    base = folder or root()
+    found = {u.slug: u for u in labs(base)}
+    for variants in (base / "tests" / "labs").glob("*/"):
+        if SLUG.fullmatch(variants.name):
+            found.setdefault(variants.name, Unit(variants.name, base))
+    return [found[slug] for slug in sorted(found)]

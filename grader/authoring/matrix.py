@@ -117,13 +117,15 @@ def collect(unit: Unit, checks: Any) -> tuple[list[Variant], list[str]]:
         pairs = answers(unit) if unit.has_lab else {}
     except SourceError as error:
         pairs, problems = {}, [*problems, str(error)]
+    if not unit.has_lab:
+        problems.append(f"There is no lab yet: write solutions/{unit.slug}.py.")
     found: list[Variant] = []
     for name in checks.exercises:
         if name in pairs:
             solution, stub = pairs[name]
             found.append(Variant(name, "solution", solution, "solution"))
             found.append(Variant(name, "stub", stub, "stub"))
-        else:
+        elif unit.has_lab:
             problems.append(f"solutions/{unit.slug}.py has no answer to {name}.")
         found += [v for v in variants if v.exercise == name]
     orphans = {v.exercise for v in variants} - checks.exercises.keys()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 import sys
 from typing import TextIO
 
@@ -12,6 +13,7 @@ from grader.authoring.matrix import Matrix, Row
 from grader.verdict import Status
 
 WIDTH = 120  # when the output is not a terminal
+NAMED_COLUMNS = 4  # more properties than this do not fit by name
 _STYLE = {"PASS": "green", "FAIL": "red", "UNKNOWN": "yellow", "SKIP": "dim"}
 
 
@@ -41,18 +43,20 @@ def summary(matrix: Matrix) -> str:
 
 
 def _table(title: str, properties: tuple[str, ...], rows: list[Row]) -> Table:
-    table = Table(title=title, title_justify="left", show_lines=False)
-    table.add_column("answer", overflow="fold")
-    for name in properties:
-        table.add_column(name.replace("_", " "), justify="center")
-    table.add_column("points", justify="right")
-    table.add_column("as it must be", justify="center")
+    """Many properties are columns named by letters, with a legend below."""
+    letters = string.ascii_uppercase if len(properties) > NAMED_COLUMNS else ""
+    legend = ", ".join(f"{letter} {name}" for letter, name in zip(letters, properties, strict=False))
+    table = Table(title=title, title_justify="left", caption=legend or None, caption_justify="left")
+    table.add_column("answer", no_wrap=True)
+    for number, name in enumerate(properties):
+        table.add_column(letters[number] if letters else name.replace("_", " "), justify="center")
+    table.add_column("points", justify="right", no_wrap=True)
+    table.add_column("right", justify="center", no_wrap=True)
     for row in rows:
         outcomes = {f.property: str(f.outcome) for f in row.verdict.findings}
+        points = f"{row.verdict.points:g}" if row.verdict.status is Status.JUDGED else str(row.verdict.status)
         cells = [_cell(outcomes.get(name, "")) for name in properties]
-        if row.verdict.status is not Status.JUDGED and cells:
-            cells[0] = str(row.verdict.status)
-        table.add_row(row.variant.name, *cells, f"{row.verdict.points:g}", "yes" if row.ok else "NO")
+        table.add_row(row.variant.name, *cells, points, "yes" if row.ok else "NO")
     return table
 
 
