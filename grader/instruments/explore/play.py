@@ -13,6 +13,7 @@ from grader.instruments.explore.schedule import Choice
 from grader.instruments.explore.stage import Caller, Lane, Stage
 from grader.instruments.explore.statements import ends_transaction, is_local
 from grader.instruments.pgwire import Session, Statement
+from grader.instruments.pgwire.statement import State
 
 FIRST_LOOK = 0.0004  # seconds a statement is given before the server is asked whether it waits
 GRACE = 0.002  # seconds a caller with several connections is given to use the others too
@@ -73,6 +74,7 @@ class Play:
         self._asleep: set[Lane] = set()
         self._by_name: dict[str, Lane] = {}
         self._serializable = stage.serializable
+        self._untold: dict[str, list[tuple[str, Statement, int]]] = {}
         self._prepared: dict[
             Session, bool
         ] = {}  # prepared just now; whether the statement's reply is to be lost
@@ -133,10 +135,10 @@ class Play:
         assert statement is not None
         self._quiet = time.monotonic()
         if choice.fault == "!":
-            self._strike(statement, "abandoned")
+            self._strike(session, statement, "abandoned")
             self._lanes[choice.caller - 1].kill()
         elif choice.fault == "<":
-            self._strike(statement, "cut")
+            self._strike(session, statement, "cut")
             session.cut()
         else:
             if ends_transaction(statement.sql):
@@ -145,10 +147,10 @@ class Play:
                 self._let_checks_pass()
             self._release(session, lose_reply=choice.fault == ">")
 
-    def _strike(self, statement: Statement, state: Any) -> None:
+    def _strike(self, session: Session, statement: Statement, state: State) -> None:
         statement.state = state
-        at = len(self.run.choices) - 1
-        self.run.events += [("go", statement, at), ("end", statement, at)]
+        self._record("go", session, statement)
+        self._record("end", session, statement)
 
     def _release(self, session: Session, *, lose_reply: bool = False) -> None:
         statement = session.held
@@ -165,7 +167,7 @@ class Play:
             self._prepared[session] = lose_reply
             session.release()
             return
-        self.run.events.append(("go", statement, len(self.run.choices) - 1))
+        self._record("go", session, statement)
         session.release(lose_reply=lose_reply)
 
     def _expect_wakes(self, session: Session) -> None:
@@ -187,10 +189,19 @@ class Play:
             self.hasty = self.hasty or any(o.sent_at > statement.sent_at for o in others)
         if statement.prepares and statement.error:
             self._prepared.pop(session, None)
-            self.run.events.append(("go", statement, len(self.run.choices) - 1))
+            self._record("go", session, statement)
         elif statement.prepares:
             return
-        self.run.events.append(("end", statement, len(self.run.choices) - 1))
+        self._record("end", session, statement)
+
+    def _record(self, kind: str, session: Session, statement: Statement) -> None:
+        """Adds an event. Statements nobody else can notice run whenever they come in; they are told right
+        before the next statement of their session, so that the same schedule always reads the same."""
+        event = (kind, statement, len(self.run.choices) - 1)
+        if is_local(statement.sql):
+            self._untold.setdefault(session.name, []).append(event)
+        else:
+            self.run.events += [*self._untold.pop(session.name, ()), event]
 
     # -- stillness ------------------------------------------------------------------------------------
 
@@ -294,7 +305,7 @@ class Play:
             if name not in statement.waited_for:
                 statement.waited_for.append(name)
         if first:
-            self.run.events.append(("waits", statement, len(self.run.choices) - 1))
+            self._record("waits", session, statement)
             self.run.waits.append(Wait(session.name, holders, statement.text))
 
     # -- callers that do not come to an end -----------------------------------------------------------
@@ -330,6 +341,7 @@ class Play:
     def _finish(self) -> None:
         """Collects replies and brings every connection back to its first state."""
         run = self.run
+        run.events += [event for name in sorted(self._untold) for event in self._untold[name]]
         given_up = run.endings or ["returned"] * len(self._lanes)
         run.endings = []
         for lane, ending in zip(self._lanes, given_up, strict=True):

@@ -256,13 +256,23 @@ class PgProxy:
         self._cleaning.add(backend)
         self._selector.modify(backend.sock, selectors.EVENT_READ, lambda mask: self._on_retired(backend))
         try:
-            if busy or not backend.pid:
-                backend.dying = True
-                backend.cancel()
-                backend.send(messages.TERMINATE)
-                backend.sock.shutdown(socket.SHUT_WR)
-            else:
+            if not busy and backend.pid:
                 backend.clean(owed)
+                return
+            backend.cancel()
+        except OSError:
+            self._bury(backend)
+            return
+        self._dismiss(backend)
+
+    def _dismiss(self, backend: Backend) -> None:
+        """Ends a backend; `settle` waits until it has gone."""
+        self._cleaning.add(backend)
+        backend.dying = True
+        self._selector.modify(backend.sock, selectors.EVENT_READ, lambda mask: self._on_retired(backend))
+        try:
+            backend.send(messages.TERMINATE)
+            backend.sock.shutdown(socket.SHUT_WR)
         except OSError:
             self._bury(backend)
 
@@ -326,11 +336,10 @@ class PgProxy:
             listener.close()
         self.cut()
         self.settle()
-        for pool in self._pool.values():
-            for backend in pool:
-                backend.send(messages.TERMINATE)
-                self.forget_backend(backend)
+        for backend in [b for pool in self._pool.values() for b in pool]:
+            self._dismiss(backend)
         self._pool.clear()
+        self.settle()
         self._selector.close()
         if self._own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
