@@ -154,8 +154,8 @@ class Journal:
 
     def __init__(self) -> None:
         self.changed = threading.Condition(threading.RLock())
-        self.steps: list[Step] = []
-        self.story: list[Step | Note] = []
+        self._steps: list[Step] = []
+        self._story: list[Step | Note] = []
         self.armed: dict[int, Action] = {}
         self.struck: list[tuple[Step, Action]] = []  # armed actions that found their step
         self.on_crash: Callable[[str], None] = lambda caller: None
@@ -163,16 +163,28 @@ class Journal:
         self._shields = 0
         self._bell: tuple[socket.socket, socket.socket] | None = None
 
+    @property
+    def steps(self) -> list[Step]:
+        """All steps so far, oldest first. Whoever has seen a reply finds its step finished here."""
+        with self.changed:  # instruments pass a reply on and finish its step under one lock
+            return list(self._steps)
+
+    @property
+    def story(self) -> list[Step | Note]:
+        """Steps and notes, oldest first."""
+        with self.changed:
+            return list(self._story)
+
     def clear(self) -> None:
         """Forgets the past and the plan; open connections stay."""
         with self.changed:
-            self.steps, self.story, self.armed, self.struck = [], [], {}, []
+            self._steps, self._story, self.armed, self.struck = [], [], {}, []
             self._hold = None
 
     def note(self, lane: str, text: str, result: str = "", state: str = "note") -> None:
         with self.changed:
             if not self._shields:
-                self.story.append(Note(lane, text, result, state))
+                self._story.append(Note(lane, text, result, state))
                 self.tell()
 
     def hold(self, which: Callable[[Step], bool] = lambda step: True) -> None:
@@ -205,7 +217,7 @@ class Journal:
 
     def held(self, caller: str | None = None) -> list[Step]:
         with self.changed:
-            return [s for s in self.steps if s.state == "held" and caller in (None, s.caller)]
+            return [s for s in self._steps if s.state == "held" and caller in (None, s.caller)]
 
     def announce(self, step: Step) -> Action:
         """For instruments: writes the step down and says what is to be done with it."""
@@ -213,9 +225,9 @@ class Journal:
             if self._shields:
                 step.state = "running"
                 return "go"
-            step.number = len(self.steps)
-            self.steps.append(step)
-            self.story.append(step)
+            step.number = len(self._steps)
+            self._steps.append(step)
+            self._story.append(step)
             action = self.armed.pop(step.number, None)
             if action is not None:
                 self.struck.append((step, action))
@@ -272,7 +284,7 @@ class Journal:
     ) -> dict[str, Any]:
         """The story as timeline data for `grader.show`; `broken_at` is the last step if there is a conclusion."""
         with self.changed:
-            lines = [entry.line() for entry in self.story]
+            lines = [entry.line() for entry in self._story]
         present = list(dict.fromkeys([*lanes, *(line["lane"] for line in lines)]))
         return {
             "lanes": present,
