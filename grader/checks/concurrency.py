@@ -84,12 +84,12 @@ class Seat:
         return f"T{self.number}"
 
 
-def CONN(seat: Seat) -> Resource:  # noqa: N802 - reads as a placeholder in argument lists
+def CONN(seat: Seat) -> Resource:
     """Stands for the caller's own psycopg connection in a part's arguments."""
     return Resource("connection", seat.url, id="conn", settings={"prepare_threshold": None})
 
 
-def ENGINE(seat: Seat) -> Resource:  # noqa: N802 - as above
+def ENGINE(seat: Seat) -> Resource:
     """Stands for an SQLAlchemy engine of the caller's own."""
     return Resource("engine", seat.url, id="engine", settings={"connect_args": {"prepare_threshold": None}})
 
@@ -139,7 +139,7 @@ def holds(
     wrong: Problem,
     *,
     expected: str,
-    misconception: str = "",
+    misconception: str | Callable[[Run], str] = "",
     evidence: Sequence[Evidence] = (),
 ) -> Ruling:
     """FAIL with the simplest counterexample; PASS if no run has one; UNKNOWN if that was not established.
@@ -154,7 +154,8 @@ def holds(
     if found is not None:
         scene, run, text = found
         exhibits = [scene.exhibit(run, text), *evidence]
-        return fail(expected, f"{text} (schedule {run.schedule})", misconception, exhibits)
+        why = misconception(run) if callable(misconception) else misconception
+        return fail(expected, f"{text} (schedule {run.schedule})", why, exhibits)
     asked = next((s.asked for s in scenes if s.asked is not None), None)
     if asked is not None:
         shown = next(((s, s.runs[0]) for s in scenes if s.runs), None)

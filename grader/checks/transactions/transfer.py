@@ -25,7 +25,7 @@ from grader.checks.transactions.unit import lab
 from grader.instruments.explore import Run
 
 Balances = Mapping[str, str]  # account id -> balance as text, JSON-safe
-THREE = 150  # schedules of three calls
+THREE = 60  # schedules of three calls
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def transfer(answer: Answer, bench: Bench) -> History:
 
     history = History(observe())
     with Rehearsal(answer, bench, database, callers=3) as rehearsal:
-        reset = rehearsal.keep({"accounts": ""})
+        reset = rehearsal.keep({"accounts": where})
         once = {"reset": reset, "observe": observe}
 
         def part(move: Move) -> Part:
@@ -234,17 +234,30 @@ def typed_refusal(history: History) -> Ruling:
 
 
 @transfer.property(
-    needs=["moves_money"],
+    needs=["moves_money", "typed_refusal"],
     misconception="What was read before somebody else committed is old; writing a balance computed from it overwrites "
     "the other transfer.",
 )
 def no_lost_update(history: History) -> Ruling:
-    """Money is conserved under every interleaving."""
-    return holds(
-        [s.scene for s in history.together],
-        lambda run: unbalanced(history.before, run),
-        expected=f"{total(history.before)} in the accounts together, as before",
-    )
+    """Under every interleaving money is conserved, and every call that returned has had its effect."""
+    for staged in history.together:
+
+        def wrong(run: Run, staged: Staged = staged) -> str:
+            return unbalanced(history.before, run) or without_effect(history.before, staged.moves, run)
+
+        ruling = holds(
+            [staged.scene],
+            wrong,
+            expected=f"{total(history.before)} in the accounts together, as before, and each transfer that returned in "
+            "the balances",
+            misconception=lambda run: "The server refused a statement, which takes back the whole transaction; whoever "
+            "swallows that error tells the customer that money has moved."
+            if run.deadlocks or run.serialization_failures
+            else "",
+        )
+        if ruling is not True:
+            return ruling
+    return True
 
 
 @transfer.property(
@@ -283,22 +296,33 @@ def every_transfer_answered(history: History) -> Ruling:
 
 
 def unanswered(before: Balances, moves: list[Move], run: Run) -> str:
-    done: list[Move] = []
-    for number, (move, reply) in enumerate(zip(moves, run.replies, strict=True), 1):
-        if reply is not None and reply.ok:
-            done.append(move)
-            continue
-        if not refused(reply):
+    """What is wrong with how the calls of a run ended."""
+    for number, reply in enumerate(run.replies, 1):
+        if not (reply is not None and reply.ok) and not refused(reply):
             return f"T{number} {blame(reply)}{detail(reply)}"
-    if not done:
-        return "every call was refused, although there was money for one"
-    if len(done) < len(moves) and sum(m.amount for m in moves if m.source == done[0].source) <= Decimal(
-        before[str(done[0].source)]
-    ):
-        return "a transfer was refused although there was money for it"
-    if total(run.state) == total(before) and not same(run.state, moved(before, done)):
-        return f"{len(done)} calls returned, but the balances are not theirs: {words(before)} became {words(run.state)}"
+    done = returned(moves, run)
+    sources = {m.source for m in moves}
+    for source in sources:
+        wanted = [m for m in moves if m.source == source]
+        if not any(m in wanted for m in done):
+            return "every transfer was refused, although there was money for one"
+        if len([m for m in done if m in wanted]) < len(wanted) and sum(
+            (m.amount for m in wanted), Decimal(0)
+        ) <= Decimal(before[str(source)]):
+            return "a transfer was refused although there was money for it"
     return ""
+
+
+def without_effect(before: Balances, moves: list[Move], run: Run) -> str:
+    done = returned(moves, run)
+    if same(run.state, moved(before, done)):
+        return ""
+    calls = "1 call" if len(done) == 1 else f"{len(done)} calls"
+    return f"{calls} returned, but the balances do not show it: {words(before)} became {words(run.state)}"
+
+
+def returned(moves: list[Move], run: Run) -> list[Move]:
+    return [m for m, reply in zip(moves, run.replies, strict=True) if reply is not None and reply.ok]
 
 
 @transfer.property(
