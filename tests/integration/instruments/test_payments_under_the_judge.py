@@ -14,7 +14,7 @@ import pytest
 
 from grader.checks.exercise import LabChecks, fail
 from grader.instruments import serve
-from grader.instruments.explore import Caller, Exploration, Stage, explore
+from grader.instruments.explore import Caller, Exploration, Limits, Stage, explore
 from grader.instruments.faults import Sweep, sweep
 from grader.instruments.joining import join
 from grader.instruments.pgsteps import PostgresSteps
@@ -122,6 +122,7 @@ def schedules(
             reset=reset,
             invariant=lambda run: seen.problem(),
             symmetric=[(1, 2)],
+            limits=Limits(patience=15.0, thinking=20.0),
         )
         joined.end()
     return found
@@ -215,7 +216,6 @@ def test_an_answer_that_keeps_its_promise(services: Any) -> None:
     verdict = judge_answer(checks, "app", SOUND)
     assert [f.outcome for f in verdict.findings] == [Outcome.PASS, Outcome.PASS], verdict
     assert "faults of 4 kinds at all" in verdict.coverage
-    print(verdict.coverage, verdict.seconds)
 
 
 def test_an_answer_that_looks_right_alone(services: Any) -> None:
