@@ -150,9 +150,12 @@ class _Run:
         self.seed = course_seed(options.seed_file)
         self.box = box
         self.version = grader_version(course.root / "checks")
-        self.submitted = options.submitted or Path(
-            course.folders.format_path(course.folders.submitted_directory, "x", course.lab)
-        ).parents[1]
+        self.submitted = (
+            options.submitted
+            or Path(course.folders.format_path(course.folders.submitted_directory, "x", course.lab)).parents[
+                1
+            ]
+        )
         self._waiting: dict[str, list[tuple[str, Path]]] = {}  # result key -> who handed this work in
         self._times: dict[str, list[float]] = {}
 
@@ -276,9 +279,14 @@ def _box(options: Options) -> tuple[str, dict[str, str]]:
     box = options.box or wall.choose_level()
     if options.scheduler:
         return box, {}
-    sweep_leftovers()
-    with BoxLauncher(box) as launcher:
-        return box, dict(probes.run(launcher).expected)
+    if box not in _proven:
+        sweep_leftovers()
+        with BoxLauncher(box) as launcher:
+            _proven[box] = dict(probes.run(launcher).expected)
+    return box, _proven[box]
+
+
+_proven: dict[str, dict[str, str]] = {}  # boxes that held in this process, and their known weaknesses
 
 
 def _nbgrader_config(root: Path) -> Any:

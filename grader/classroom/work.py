@@ -52,7 +52,7 @@ def judge_work(data: dict[str, Any]) -> dict[str, Any]:
     work = Work(**data)
     os.environ["GRADER_ROOT"] = work.root
     started = time.monotonic()
-    launcher = _launcher(work.box)
+    launcher = _launcher(work.box, proven=bool(work.ledger))
     verdicts: dict[str, Verdict] = {}
     with _together(launcher):
         for exercise in load_checks(work.lab).exercises:
@@ -74,17 +74,22 @@ def close() -> None:
         _launchers.popitem()[1].close()
 
 
-def _launcher(box: str) -> Launcher:
+def _launcher(box: str, proven: bool) -> Launcher:
+    """This process's launcher. proven: the run has tried the box on this very machine."""
     if box == "trusted":
         return trusted_launcher()
     if box not in _launchers:
+        from grader.judge.box import probes
         from grader.judge.box.launcher import BoxLauncher
 
         if not _launchers:
             atexit.register(close)
-        _launchers[box] = BoxLauncher(box)
-    launcher: Launcher = _launchers[box]
-    return launcher
+        launcher = BoxLauncher(box)
+        if not proven:
+            probes.run(launcher)
+        _launchers[box] = launcher
+    found: Launcher = _launchers[box]
+    return found
 
 
 def _together(launcher: Launcher) -> AbstractContextManager[None]:

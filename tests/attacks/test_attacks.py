@@ -40,7 +40,12 @@ class Host:
 
     def dress(self, source: str) -> str:
         port = str(self.listener.getsockname()[1])
-        for name, value in (("canary", str(self.canary)), ("root", str(self.root)), ("port", port), ("pid", str(os.getpid()))):
+        for name, value in (
+            ("canary", str(self.canary)),
+            ("root", str(self.root)),
+            ("port", port),
+            ("pid", str(os.getpid())),
+        ):
             source = source.replace(f"{{{name}}}", value)
         return source
 
@@ -48,12 +53,18 @@ class Host:
         assert self.canary.read_text() == CANARY
         assert not select.select([self.listener], [], [], 0)[0], "somebody connected to the host"
         assert not Path("/tmp/owned").exists()
-        assert json.loads((self.root / "labs" / course.LAB / f"{course.LAB}.ipynb").read_text()) == course.release()
+        assert (
+            json.loads((self.root / "labs" / course.LAB / f"{course.LAB}.ipynb").read_text())
+            == course.release()
+        )
 
 
 @pytest.fixture(scope="module")
 def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
-    with course.opened(tmp_path_factory.mktemp("attacked") / "course") as root, socket.create_server(("127.0.0.1", 0)) as listener:
+    with (
+        course.opened(tmp_path_factory.mktemp("attacked") / "course") as root,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+    ):
         canary = root / "course-seed"
         canary.write_text(CANARY)
         canary.chmod(0o600)
@@ -93,11 +104,15 @@ def cases() -> Iterator[ParameterSet]:
 
 
 @pytest.mark.parametrize(("level", "attack"), list(cases()))
-def test_attack_earns_nothing_and_reaches_nothing(level: str, attack: Attack, host: Host, launchers: Any) -> None:
+def test_attack_earns_nothing_and_reaches_nothing(
+    level: str, attack: Attack, host: Host, launchers: Any
+) -> None:
     launcher: BoxLauncher = launchers(level)
     before = box_processes(launcher.slot().pid) if launcher.slot().alive() else set()
     with launcher.submission():
-        verdict = judge_answer(course.LAB, attack.exercise, host.dress(attack.source), seed=SEED, launcher=launcher)
+        verdict = judge_answer(
+            course.LAB, attack.exercise, host.dress(attack.source), seed=SEED, launcher=launcher
+        )
         # The next exercise of the same learner, and so the next learner, finds a place that works.
         honest = judge_answer(course.LAB, "pay", course.RIGHT["pay"], seed=SEED, launcher=launcher)
     assert verdict.points == attack.points, verdict

@@ -9,18 +9,18 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import classroom_course as course
 import pytest
 
+from grader.classroom.crew import LocalCrew
 from grader.classroom.grade import CannotGrade, Options, Summary, grade
 from grader.judge.ledger import Ledger, LedgerFull
 
 pytestmark = pytest.mark.server
-BOX = Options(workers=1, box="bubblewrap")
+BOX = Options(box="bubblewrap")
 FULL = {f"check-{name}": points for name, points in course.POINTS.items()}
 NOTHING = dict.fromkeys(FULL, 0.0)
 
@@ -32,11 +32,26 @@ def root(tmp_path: Path, services: object) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory: pytest.TempPathFactory, services: object) -> Iterator[tuple[Path, Summary]]:
+def crew(services: object) -> Iterator[LocalCrew]:
+    made = LocalCrew(1)
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def run(crew: LocalCrew) -> Callable[[], Summary]:
+    """`grader grade` without starting its worker anew each time."""
+    return lambda: grade(course.LAB, BOX, crew=crew)
+
+
+@pytest.fixture(scope="module")
+def graded(
+    tmp_path_factory: pytest.TempPathFactory, run: Callable[[], Summary]
+) -> Iterator[tuple[Path, Summary]]:
     """One class, judged once for the tests that only look."""
     with course.opened(tmp_path_factory.mktemp("class") / "course") as root:
         fill(root)
-        yield root, grade(course.LAB, BOX)
+        yield root, run()
 
 
 def fill(root: Path) -> None:
@@ -44,7 +59,11 @@ def fill(root: Path) -> None:
     course.hand_in(root, "bob", course.answered(course.WRONG))
     course.hand_in(root, "cyd", course.release())
     course.hand_in(root, "dan", b"{")
-    course.hand_in(root, "eve", course.answered({**course.RIGHT, "pay": "def pay(*a):\n    import os\n    os._exit(0)\n"}))
+    course.hand_in(
+        root,
+        "eve",
+        course.answered({**course.RIGHT, "pay": "def pay(*a):\n    import os\n    os._exit(0)\n"}),
+    )
     course.hand_in(root, "fay", course.answered(course.RIGHT))  # ada's twin
 
 
@@ -84,35 +103,37 @@ def test_the_untouched_lab_says_so(graded):
     assert said["cyd"] == "No response." and said["ada"] is None
 
 
-def test_grading_again_changes_nothing(graded):
+def test_grading_again_changes_nothing(graded, run):
     root, _ = graded
     before = course.grades(root)
-    again = grade(course.LAB, BOX)
+    again = run()
     assert (again.judged_now, again.changed, again.graded) == (0, 0, 5)
     assert course.grades(root) == before
 
 
-def test_what_a_person_settled_stays(root):
+def test_what_a_person_settled_stays(root, run):
     course.hand_in(root, "ada", course.answered(course.RIGHT))
-    grade(course.LAB, BOX)
+    run()
     with sqlite3.connect(root / "work/course/gradebook.db") as book:
         book.execute("UPDATE grade SET manual_score = 1.5, needs_manual_grade = 0 WHERE auto_score = 4.0")
-    grade(course.LAB, BOX)
+    run()
     course.hand_in(root, "ada", course.answered({**course.RIGHT, "pay": course.WRONG["pay"]}))
-    grade(course.LAB, BOX)
+    run()
     with sqlite3.connect(root / "work/course/gradebook.db") as book:
-        assert book.execute("SELECT auto_score, needs_manual_grade FROM grade WHERE manual_score = 1.5").fetchall() == [(0.0, 1)]
+        assert book.execute(
+            "SELECT auto_score, needs_manual_grade FROM grade WHERE manual_score = 1.5"
+        ).fetchall() == [(0.0, 1)]
 
 
-def test_a_late_submission_is_penalised_as_nbgrader_would(root):
+def test_a_late_submission_is_penalised_as_nbgrader_would(root, run):
     with open(root / "nbgrader_config.py", "a") as config:
         config.write("get_config().LateSubmissionPlugin.penalty_method = 'zero'\n")
     path = course.hand_in(root, "ada", course.answered(course.RIGHT))
     (path.parent / "timestamp.txt").write_text("2026-01-02 00:00:00 UTC\n")
-    grade(course.LAB, BOX)
+    run()
     with sqlite3.connect(root / "work/course/gradebook.db") as book:
         book.execute("UPDATE assignment SET duedate = '2026-01-01 00:00:00.000000'")
-    grade(course.LAB, BOX)
+    run()
     with sqlite3.connect(root / "work/course/gradebook.db") as book:
         assert book.execute("SELECT late_submission_penalty FROM submitted_notebook").fetchall() == [(9.0,)]
 
@@ -121,7 +142,11 @@ def test_nbgraders_own_feedback_works_and_gives_nothing_away(graded):
     root, _ = graded
     (root / "solutions" / "92-till.py").write_text("# canary-of-the-solutions\n")
     done = subprocess.run(
-        ["nbgrader", "generate_feedback", course.LAB, "--force"], cwd=root, capture_output=True, text=True, check=False
+        ["nbgrader", "generate_feedback", course.LAB, "--force"],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     pages = list((root / "work/course/feedback").rglob("*.html"))
@@ -129,32 +154,44 @@ def test_nbgraders_own_feedback_works_and_gives_nothing_away(graded):
     seed = (Path(os.environ["GRADER_HOME"]) / "course-seed").read_text().strip()
     for page in pages:
         text = page.read_text()
-        assert seed not in text and "canary-of-the-solutions" not in text and "Every sale is counted" in text + "Every sale is counted"
-    assert "The till holds less by what was paid" in (root / f"work/course/feedback/bob/{course.LAB}/{course.LAB}.html").read_text()
+        assert (
+            seed not in text
+            and "canary-of-the-solutions" not in text
+            and "Every sale is counted" in text + "Every sale is counted"
+        )
+    assert (
+        "The till holds less by what was paid"
+        in (root / f"work/course/feedback/bob/{course.LAB}/{course.LAB}.html").read_text()
+    )
 
 
-def test_a_second_run_at_the_same_time_is_refused(graded):
+def test_a_second_run_at_the_same_time_is_refused(graded, run):
     import fcntl
 
     root, _ = graded
     with open(root / "work/course/grading.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(CannotGrade, match="at work on this course"):
-            grade(course.LAB, BOX)
+            run()
 
 
-def test_nothing_to_grade_is_said_before_anything_starts(root):
+def test_nothing_to_grade_is_said_before_anything_starts(root, run):
     with pytest.raises(CannotGrade, match="no submissions"):
-        grade(course.LAB, BOX)
+        run()
 
 
-def test_a_damaged_result_is_judged_again(root):
+def test_a_damaged_result_is_judged_again(root, run):
     course.hand_in(root, "ada", course.answered(course.RIGHT))
-    grade(course.LAB, BOX)
+    run()
     (kept,) = (root / "work/course/ledger").glob("??/*.json")
-    for damage in (kept.read_bytes()[:-20], kept.read_bytes().replace(b"JUDGED", b"judged").replace(b"2.0", b"9.0"), b"", b"[]"):
+    for damage in (
+        kept.read_bytes()[:-20],
+        kept.read_bytes().replace(b"JUDGED", b"judged").replace(b"2.0", b"9.0"),
+        b"",
+        b"[]",
+    ):
         kept.write_bytes(damage)
-        assert grade(course.LAB, BOX).judged_now == 1
+        assert run().judged_now == 1
         assert course.grades(root) == {"ada": FULL}
 
 
@@ -167,20 +204,22 @@ def test_a_full_disk_stops_with_one_sentence_and_keeps_what_was_kept(tmp_path):
         "try: Ledger(Path(sys.argv[1])).put('b' * 64, {'big': 'x' * 10**6})\n"
         "except LedgerFull as error: print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", script, str(ledger.folder)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(ledger.folder)], capture_output=True, text=True, check=True
+    )
     assert "make room and run again" in done.stdout
     assert ledger.get("a" * 64) == {"small": 1} and ledger.get("b" * 64) is None
     assert [p.name for p in ledger.folder.rglob(".part-*")] == []
 
 
-def test_the_gradebook_may_be_postgres(root, empty_database):
+def test_the_gradebook_may_be_postgres(root, empty_database, run):
     url = empty_database("admin").replace("postgresql://", "postgresql+psycopg://", 1)
     with open(root / "nbgrader_config.py", "a") as config:
         config.write(f"get_config().CourseDirectory.db_url = {url!r}\n")
     course.hand_in(root, "ada", course.answered(course.RIGHT))
     course.hand_in(root, "bob", course.answered(course.WRONG))
-    grade(course.LAB, BOX)
-    grade(course.LAB, BOX)
+    run()
+    run()
     import psycopg
 
     with psycopg.connect(empty_database("admin")) as book:
@@ -196,12 +235,28 @@ def test_trusted_is_asked_for_by_name_and_recorded(root):
     summary = grade(course.LAB, Options(box="trusted"))
     assert summary.box == "trusted" and "no_sandbox" in summary.weaknesses
     assert course.grades(root) == {"ada": FULL}
-    assert '"box": "trusted"' in (root / f"work/course/autograded/ada/{course.LAB}/{course.LAB}.ipynb").read_text()
+    assert (
+        '"box": "trusted"'
+        in (root / f"work/course/autograded/ada/{course.LAB}/{course.LAB}.ipynb").read_text()
+    )
 
 
 def _command(root: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "grader.cli", "grade", course.LAB, "--workers", "2", "--box", "bubblewrap", "--json"]
-    return subprocess.Popen(command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True)
+    command = [
+        sys.executable,
+        "-m",
+        "grader.cli",
+        "grade",
+        course.LAB,
+        "--workers",
+        "2",
+        "--box",
+        "bubblewrap",
+        "--json",
+    ]
+    return subprocess.Popen(
+        command, cwd=root, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
+    )
 
 
 def _await_results(root: Path, process: subprocess.Popen[bytes], count: int) -> None:
@@ -214,7 +269,9 @@ def _await_results(root: Path, process: subprocess.Popen[bytes], count: int) -> 
             pass
 
 
-@pytest.mark.parametrize("after", [0, 3, *(pytest.param(n, marks=pytest.mark.campaign) for n in range(1, 50) if n != 3)])
+@pytest.mark.parametrize(
+    "after", [0, 3, *(pytest.param(n, marks=pytest.mark.campaign) for n in range(1, 50) if n != 3)]
+)
 def test_a_run_killed_anywhere_and_run_again_gives_the_same_grades_once(root, after):
     wanted = {}
     for n in range(12):
@@ -223,7 +280,9 @@ def test_a_run_killed_anywhere_and_run_again_gives_the_same_grades_once(root, af
         wanted[f"s{n:02}"] = grades
     first = _command(root)
     _await_results(root, first, after % 13)
-    os.killpg(first.pid, signal.SIGKILL) if after % 2 else first.kill()  # with and without its own process group
+    os.killpg(
+        first.pid, signal.SIGKILL
+    ) if after % 2 else first.kill()  # with and without its own process group
     first.wait()
     assert first.stderr is not None and first.stderr.close() is None
     second = _command(root)
@@ -232,7 +291,3 @@ def test_a_run_killed_anywhere_and_run_again_gives_the_same_grades_once(root, af
     assert course.grades(root) == wanted
     assert not [p for p in (root / "work/course").rglob(".part-*")]
     shutil.rmtree(root / "work")
-
-
-def result_points(data: dict[str, Any]) -> dict[str, float]:
-    return {name: v["points"] for name, v in data["verdicts"].items()}

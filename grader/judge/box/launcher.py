@@ -24,21 +24,12 @@ from grader.judge.box import wall
 from grader.judge.box.compartment import Plan
 from grader.judge.box.servers import BoxedRedis, start_postgres, start_redis
 from grader.judge.box.slot import Running, Slot
-from grader.judge.box.template import Template, ensure_template
+from grader.judge.box.template import TRACES, Template, ensure_template
 from grader.judge.launch import LIMITS
 from grader.services.server import PostgresServer
 
 _WORKER_LIMITS = {**LIMITS, "processes": 192, "file_size": 64 << 20}
 _WORKER_TMP = 96 << 20  # bytes an answer may write to its /tmp
-
-# Everything a role that is no superuser could have left behind for the next answer on the same server.
-_TRACES = """
-SELECT (SELECT count(*) FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
-          WHERE r.rolname = 'learner'),
-       (SELECT count(*) FROM pg_catalog.pg_authid WHERE rolname = 'learner' AND rolpassword IS NOT NULL),
-       (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usename = 'learner' AND pid <> pg_catalog.pg_backend_pid()),
-       (SELECT count(*) FROM pg_catalog.pg_prepared_xacts)
-"""
 
 
 class BoxLauncher:
@@ -102,8 +93,14 @@ class BoxLauncher:
             if mask is not None:
                 os.umask(mask)
             place.close()
-            if not (clean and self._kept and self._servers is not None and self._servers.reusable()):
+            if not (clean and self._kept and self._reusable()):
                 self._discard()
+
+    def _reusable(self) -> bool:
+        if self.name != "bubblewrap":  # what an answer detached can be ended only together with the servers
+            self.slot().sweep()
+            return False
+        return self._servers is not None and self._servers.reusable()
 
     def close(self) -> None:
         self._discard()
@@ -120,6 +117,8 @@ class BoxLauncher:
         servers, self._servers = self._servers, None
         if servers is not None:
             servers.close()
+        if self._slot is not None:
+            self._slot.sweep()
 
 
 class Servers:
@@ -127,6 +126,7 @@ class Servers:
 
     def __init__(self, slot: Slot, template: Template) -> None:
         self._slot = slot
+        self._traces = template.traces
         self._postgres = start_postgres(slot, template)
         self._redis: BoxedRedis | None = None
 
@@ -153,7 +153,7 @@ class Servers:
                     "SELECT pg_catalog.pg_terminate_backend(pid, 2000) FROM pg_catalog.pg_stat_activity "
                     "WHERE usename = 'learner'"
                 )
-                return admin.execute(_TRACES).fetchone() == (0, 0, 0, 0)
+                return admin.execute(TRACES).fetchone() == (self._traces,)
         except psycopg.Error:
             return False
 

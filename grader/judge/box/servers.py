@@ -127,7 +127,16 @@ def start_redis(slot: Slot) -> BoxedRedis:
     data = _data_folder(slot)
     command = [str(wall.server_programs().valkey), "--port", "0", "--unixsocket", f"{sockets}/redis"]
     command += ["--unixsocketperm", "777", "--dir", data, "--save", "", "--appendonly", "no"]
-    command += ["--databases", "16", "--loglevel", "warning", "--maxmemory", "256mb", "--busy-reply-threshold", "1000"]
+    command += [
+        "--databases",
+        "16",
+        "--loglevel",
+        "warning",
+        "--maxmemory",
+        "256mb",
+        "--busy-reply-threshold",
+        "1000",
+    ]
     command += ["--user", "default", "on", "nopass", "~*", "&*", "+@all", *_WITHHELD.split()]
     plan = _plan(slot, sockets, None, tmpfs=data)
     return BoxedRedis(_start(slot, plan, command, sockets, {"LC_ALL": "C", "TZ": "UTC"}))

@@ -128,7 +128,7 @@ class Slot:
 
     def sweep(self) -> None:
         """Without PID namespaces: kill what an answer detached. All compartments of the box end."""
-        if self.level == "bubblewrap":
+        if self.level == "bubblewrap" or not self._ready:
             return
         with self._lock, contextlib.suppress(OSError):
             self._await_ready()

@@ -25,10 +25,22 @@ from grader.services.places import places
 from grader.services.settings import THROWAWAY
 from grader.shop import templates
 
-EDITION = 2  # raise it when what the directory holds changes
+EDITION = 3  # raise it when what the directory holds changes
 KEPT = ("empty", "shop_small", "shop_medium")
 # The learner's role may come and go; the others are the judge's and need the password.
 _ACCESS = "local all learner trust\nlocal all all scram-sha-256\n"
+
+
+# Everything a role that is no superuser could leave behind for the next answer on the same server, as one text.
+TRACES = """
+SELECT pg_catalog.concat_ws('; ',
+  (SELECT pg_catalog.string_agg(s.setdatabase || ':' || s.setconfig::text, ',' ORDER BY s.setdatabase)
+     FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_roles r ON r.oid = s.setrole WHERE r.rolname = 'learner'),
+  (SELECT rolpassword IS NOT NULL FROM pg_catalog.pg_authid WHERE rolname = 'learner'),
+  (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usename = 'learner'),
+  (SELECT count(*) FROM pg_catalog.pg_prepared_xacts),
+  (SELECT count(*) FROM pg_catalog.pg_locks WHERE locktype = 'advisory'))
+"""
 
 
 @dataclass(frozen=True)
@@ -36,6 +48,7 @@ class Template:
     data: Path
     passwords: dict[str, str]  # role -> password, for "admin" and "judge"
     version: str
+    traces: str  # what TRACES says of an untouched server
 
 
 def ensure_template(progress: Callable[[str], None] = lambda text: None) -> Template:
@@ -50,7 +63,7 @@ def ensure_template(progress: Callable[[str], None] = lambda text: None) -> Temp
             shutil.rmtree(folder, ignore_errors=True)
             _make(folder)
     made = json.loads((folder / "made.json").read_text())
-    return Template(folder / "data", made["passwords"], made["version"])
+    return Template(folder / "data", made["passwords"], made["version"], made["traces"])
 
 
 def _fingerprint() -> str:
@@ -72,19 +85,20 @@ def _make(folder: Path) -> None:
     with services.throwaway_postgres() as server:
         for name in KEPT:
             shop.ensure_template(server, name)
-        _harden(server, passwords)
+        traces = _harden(server, passwords)
         server.stop()
         shutil.copytree(server.data, folder / "data", symlinks=True)
     for leftover in ("postmaster.pid", "postmaster.opts"):
         (folder / "data" / leftover).unlink(missing_ok=True)
     (folder / "data" / "pg_hba.conf").write_text(_ACCESS)
     _give_to_box(folder / "data")
-    made = json.dumps({"passwords": passwords, "version": server.version})
+    made = json.dumps({"passwords": passwords, "version": server.version, "traces": traces})
     with open(os.open(folder / "made.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write(made)
 
 
-def _harden(server: services.PostgresServer, passwords: dict[str, str]) -> None:
+def _harden(server: services.PostgresServer, passwords: dict[str, str]) -> str:
+    """Roles and owners as no answer can bend them; returns what TRACES says then."""
     with psycopg.connect(server.url(), autocommit=True) as admin:
         # The password is 192 random bits: stretching it would only slow every login down.
         admin.execute("SET scram_iterations = 1")
@@ -98,6 +112,9 @@ def _harden(server: services.PostgresServer, passwords: dict[str, str]) -> None:
         for name in KEPT:  # the owner of a template could change what the next answer is judged on
             database = sql.Identifier(templates.template(name).database)
             admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(database))
+        row = admin.execute(TRACES).fetchone()
+        assert row is not None
+        return str(row[0])
 
 
 def _give_to_box(data: Path) -> None:
