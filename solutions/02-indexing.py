@@ -12,6 +12,50 @@
 # %% context
 
 # %% [markdown]
+# ## 1. What a plan says (`read_the_plan`)
+#
+# Plans are compared by looking at the same data, so this exercise reads them in a small shop with ten thousand orders, also your own.
+# The next cell connects to it; `explain(sql, conn=small)` draws a plan, and `EXPLAIN (ANALYZE, BUFFERS)` prints one.
+
+# %%
+from grader import connect, explain
+
+small = connect("shop_small", autocommit=True)
+one_customer = "SELECT id, placed_at, total FROM orders WHERE customer_id = 42 ORDER BY placed_at DESC"
+gifts = """SELECT o.id, i.product_id, i.quantity FROM orders o JOIN order_items i ON i.order_id = o.id
+ WHERE o.note LIKE 'Gift%' AND i.quantity > 2"""
+velo_sales = """SELECT p.name, sum(i.quantity) AS sold FROM order_items i JOIN products p ON p.id = i.product_id
+ WHERE p.category = 'outdoor' AND p.brand = 'Velo' GROUP BY p.name ORDER BY sold DESC"""
+explain(one_customer, conn=small)
+
+# %% [markdown]
+# Bind `read_the_plan` to a dict with one entry for each of the three queries, `"one_customer"`, `"gifts"` and `"velo_sales"`, each a dict of what you read off its plan as it was run:
+#
+# | key | what to read |
+# |---|---|
+# | `"bottleneck"` | the node that itself touches the most pages (its children's not counted), as EXPLAIN calls it: kind and table, such as `"Index Scan on customers"` |
+# | `"rows_thrown_away"` | how many rows were read and then removed, by all nodes together; where EXPLAIN gives an average over loops, the whole |
+# | `"worst_misestimate"` | how far off the worst row estimate of any node is, as a factor of at least 1: 10 expected and 1,000 found is 100, and so is the reverse |
+# | `"pages"` | how many pages the whole execution touched, found in memory or not; planning not counted |
+#
+# Write the values down as numbers and text: the check reads the same plans in its own copy of the data, where your connection does not exist.
+# Counts may be off by a few per cent, the factor by a quarter.
+# If you have made indexes in `shop_small`, drop them first.
+
+# %% answer="read_the_plan"
+### BEGIN SOLUTION
+read_the_plan = {
+    "one_customer": {"bottleneck": "Seq Scan on orders", "rows_thrown_away": 9995, "worst_misestimate": 1.2, "pages": 133},
+    "gifts": {"bottleneck": "Seq Scan on orders", "rows_thrown_away": 10_035, "worst_misestimate": 2.2, "pages": 238},
+    "velo_sales": {"bottleneck": "Seq Scan on order_items", "rows_thrown_away": 189, "worst_misestimate": 11, "pages": 213},
+}
+# Pages tell where the work is done, rows thrown away tell what an index could spare, and a wrong estimate tells why the planner chose what it chose.
+# EXPLAIN prints averages over loops and sums over children: multiply by the one, subtract the other, before you compare.
+### END SOLUTION
+
+# %% check="read_the_plan"
+
+# %% [markdown]
 # ## 2. The newest orders of a customer (`customer_orders`)
 #
 # The account page asks this for every customer who opens it:
@@ -24,7 +68,7 @@
 #  LIMIT 20
 # ```
 #
-# Write the SQL that makes it cheap, for the customer with thousands of orders as for the one with three, and for customers who have none.
+# Write the SQL that makes it cheap, for the customer with thousands of orders, the one with three, and the one with none.
 #
 # - The orders come out in order: no Sort of more than a few dozen rows.
 # - At most 60 pages are read, and no more than that when there are ten times as many orders.
@@ -131,6 +175,49 @@
 # %% check="covering"
 
 # %% [markdown]
+# ## 6. The same rows, through the index (`sargable`)
+#
+# Three queries hide their column from the index that would serve it.
+# The indexes are `orders (placed_at)`, `customers (phone)` and the unique one on `products (sku)`; make the first two in your own database to try.
+#
+# ```sql
+# -- orders_of_day: the orders of a day in Paris, where the shop is
+# SELECT id FROM orders WHERE (placed_at AT TIME ZONE 'Europe/Paris')::date = %(day)s
+#
+# -- customers_by_phone: an empty text asks for the customers without a phone
+# SELECT id FROM customers WHERE coalesce(phone, '') = %(phone)s
+#
+# -- products_by_sku: the SKUs that begin with a prefix
+# SELECT id FROM products WHERE left(sku, length(%(prefix)s)) = %(prefix)s
+# ```
+#
+# Bind `sargable` to a dict that holds, under these three names, each query rewritten.
+# The parameters stay as they are written: `%(day)s` is a date, `%(phone)s` and `%(prefix)s` are texts, and each may be used more than once.
+# A single `%` elsewhere in a query is fine.
+#
+# - Each returns exactly the same ids as the original, in any order, also on difficult data: moments at and around midnight, days with 23 and 25 hours, sessions in any time zone, phones that are empty or NULL, a NULL asked for, prefixes that hold `%`, `_`, `\`, a quote or an accent, or nothing.
+# - Where few rows are asked for, they are found through the index: no Seq Scan, and no crowd of rows read and thrown away.
+# - No new index: the answer is three queries.
+
+# %% answer="sargable"
+### BEGIN SOLUTION
+sargable = {
+    "orders_of_day": """
+        SELECT id FROM orders
+         WHERE placed_at >= %(day)s::date::timestamp AT TIME ZONE 'Europe/Paris'
+           AND placed_at < (%(day)s::date + 1)::timestamp AT TIME ZONE 'Europe/Paris'""",
+    "customers_by_phone": """
+        SELECT id FROM customers
+         WHERE phone = %(phone)s OR (phone IS NULL AND %(phone)s = '')""",
+    "products_by_sku": "SELECT id FROM products WHERE starts_with(sku, %(prefix)s)",
+}
+# The column stands bare on one side, so the index can be descended; all arithmetic happens once, to the parameter.
+# A half-open range needs no last moment of the day, and starts_with escapes nothing because it knows no wildcards; a range or an escaped LIKE do as well.
+### END SOLUTION
+
+# %% check="sargable"
+
+# %% [markdown]
 # ## 7. Deleting a product (`fk_delete`)
 #
 # ```sql
@@ -181,3 +268,95 @@
 # -- END SOLUTION
 
 # %% check="stale_statistics"
+
+# %% [markdown]
+# ## 9. The whole set (`index_budget`)
+#
+# The table `orders` has a primary key and nothing else, takes a stream of new orders (all of them pending at first) and answers eight queries:
+#
+# | name | query | pages |
+# |---|---|---|
+# | newest | `SELECT id, placed_at, status, total FROM orders WHERE customer_id = $1 ORDER BY placed_at DESC LIMIT 20` | 40 |
+# | since | `SELECT count(*) FROM orders WHERE customer_id = $1 AND placed_at >= $2` | 20 |
+# | delivered | `SELECT id, placed_at, total FROM orders WHERE customer_id = $1 AND status = 'delivered' ORDER BY placed_at DESC LIMIT 10` | 50 |
+# | oldest_pending | `SELECT id, customer_id, placed_at FROM orders WHERE status = 'pending' ORDER BY placed_at LIMIT 50` | 70 |
+# | overdue | `SELECT count(*) FROM orders WHERE status = 'pending' AND placed_at < $1` (three years ago) | 20 |
+# | day | `SELECT id, customer_id, total FROM orders WHERE placed_at >= $1 AND placed_at < $2` (a day) | 60 |
+# | revenue | `SELECT sum(total) FROM orders WHERE placed_at >= $1 AND placed_at < $2 AND status <> 'cancelled'` (a day) | 60 |
+# | by_id | `SELECT * FROM orders WHERE id = $1` | 5 |
+#
+# Write the SQL that creates the set of indexes for all of them.
+#
+# - Each query touches at most the pages of its row, with a hundred thousand orders and for customers with some hundred orders; the check vacuums and analyzes the table before it looks.
+# - At most three new indexes.
+# - An insert writes at most 15 % more WAL than it would with three plain indexes of one or two columns.
+# - Existing indexes, tables, rows and settings stay as they are.
+
+# %% answer="index_budget"
+# %%sql index_budget
+# -- BEGIN SOLUTION
+# CREATE INDEX orders_customer_time ON orders (customer_id, placed_at);
+# CREATE INDEX orders_pending_time ON orders (placed_at) WHERE status = 'pending';
+# CREATE INDEX orders_time ON orders (placed_at);
+# -- Three columns in three orders of precedence answer seven queries, and the primary key the eighth; a status among a customer's newest orders is cheaper to filter than to index.
+# -- BRIN over the time with small ranges costs inserts less, and (status, placed_at) can even stand in for the last two, because version 18 skips from status to status.
+# -- END SOLUTION
+
+# %% check="index_budget"
+
+# %% [markdown]
+# ## 10. Rows or columns (`row_or_column`)
+#
+# The same orders lie in Parquet files, which DuckDB reads.
+# The next cell makes such files of your own beside this notebook, with small row groups as a large file has many, and shows what one query reads.
+
+# %%
+from grader.instruments.parquet import duckdb_bytes_scanned
+from grader.shop import write_parquet
+
+write_parquet("files", orders=10_000)
+duckdb.execute("COPY (FROM 'files/orders.parquet') TO 'orders.parquet' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 2048)")
+duckdb.execute("COPY (FROM 'files/order_items.parquet') TO 'order_items.parquet' (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 2048)")
+duckdb_bytes_scanned(duckdb.connect(), "SELECT max(total) FROM 'orders.parquet'")
+
+# %% [markdown]
+# Bind `row_or_column` to a dict with two entries.
+#
+# `"query"`: the text of a DuckDB query over `'orders.parquet'` and, if you need it, `'order_items.parquet'`, that says for the last quarter of 2025 (from 1 October, up to and not including 1 January 2026; times in the files are UTC) how many orders were delivered to each country, and for how much.
+#
+# - It returns three columns: the shipping country, the number of orders with status `'delivered'`, the sum of their `total`; one row for each country that has any, in any order.
+# - It reads at most a quarter more bytes than the columns named here have in the row groups where the quarter's orders lie.
+# - The check runs it over files of its own, with other orders.
+#
+# `"choices"`: a dict that says for each of four workloads which engine moves fewer bytes, `"postgres"` (as the shop's tables and primary keys are) or `"duckdb"` (over such files):
+#
+# | workload | statement |
+# |---|---|
+# | `"one_order"` | `SELECT * FROM orders WHERE id = ...` |
+# | `"revenue_by_month"` | `SELECT date_trunc('month', placed_at), sum(total) FROM orders GROUP BY 1` |
+# | `"mark_shipped"` | `UPDATE orders SET status = 'shipped' WHERE id = ...` (a Parquet file cannot be changed, only written anew) |
+# | `"units_by_product"` | `SELECT product_id, sum(quantity) FROM order_items GROUP BY 1` |
+#
+# All four choices must be the winners that the check measures, in 8 kB pages there and in bytes read or written here.
+
+# %% answer="row_or_column"
+### BEGIN SOLUTION
+row_or_column = {
+    "query": """
+        SELECT shipping_country, count(*) AS orders, sum(total) AS revenue
+          FROM 'orders.parquet'
+         WHERE status = 'delivered'
+           AND placed_at >= TIMESTAMP '2025-10-01' AND placed_at < TIMESTAMP '2026-01-01'
+         GROUP BY shipping_country""",
+    "choices": {
+        "one_order": "postgres",
+        "revenue_by_month": "duckdb",
+        "mark_shipped": "postgres",
+        "units_by_product": "duckdb",
+    },
+}
+# The bare comparison lets DuckDB skip every row group whose newest order is too old, and of the rest it reads four columns of ten.
+# Whole rows, one at a time, are what pages and a B-tree are for; a few columns of everything are what columns are for.
+### END SOLUTION
+
+# %% check="row_or_column"

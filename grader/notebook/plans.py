@@ -8,8 +8,10 @@ from grader.instruments import statements
 from grader.notebook import servers
 
 
-def explain(sql: str, *, analyze: bool = True, settings: dict[str, str] | None = None) -> Any:
-    """Runs EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) on the lab's connection and shows the plan.
+def explain(
+    sql: str, *, analyze: bool = True, settings: dict[str, str] | None = None, conn: Any = None
+) -> Any:
+    """Runs EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) on the lab's connection, or on `conn`, and shows the plan.
 
     settings: planner settings for this statement only, such as {"enable_seqscan": "off"}.
     Whatever the statement writes is rolled back. Returns a widget whose `.plan` is the plan's own JSON; None,
@@ -17,7 +19,7 @@ def explain(sql: str, *, analyze: bool = True, settings: dict[str, str] | None =
     """
     from grader import show
 
-    plan = plan_json(sql, analyze=analyze, settings=settings)
+    plan = plan_json(sql, analyze=analyze, settings=settings, conn=conn)
     return None if plan is None else show.plan_widget(plan)
 
 

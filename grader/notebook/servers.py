@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from grader.services import Services
 
 SHOP = "shop"  # the learner's own database, a million orders
+SMALL = "shop_small"  # the learner's own as well, for exercises that compare plans; ten thousand orders
 
 _furnished: set[str] = set()  # servers whose shop is known to be complete
 
@@ -53,13 +54,13 @@ def connect(database: str = SHOP, *, autocommit: bool = False) -> psycopg.Connec
 
 
 def url(database: str = SHOP) -> str:
-    """A postgresql:// URL of one of the learner's databases. The shop is built first if it is not there."""
+    """A postgresql:// URL of one of the learner's databases. The shops are built first if they are not there."""
     server = ensure().postgres
-    if database == SHOP and server.url() not in _furnished:
+    if database in (SHOP, SMALL) and server.url(database) not in _furnished:
         from grader import shop
 
         shop.ensure_shop(server, database, progress=_progress())
-        _furnished.add(server.url())
+        _furnished.add(server.url(database))
     return server.url(database, role="learner")
 
 

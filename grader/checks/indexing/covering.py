@@ -84,10 +84,18 @@ def index_only(history: History) -> Ruling:
                 return fail(
                     "an Index Only Scan, 0 heap fetches",
                     f"{bad[0].label}{fetched} at {scale.orders:,} orders",
-                    "" if history.applied.added else "Nothing was created that a query could use.",
+                    _why(history),
                     [exhibit("The query as the server runs it", plan)],
                 )
     return True
+
+
+def _why(history: History) -> str:
+    if not history.applied.added:
+        return "Nothing was created that a query could use."
+    if any({"customer_id", "placed_at", "total"} <= {*i.key, *i.include} for i in history.applied.added):
+        return "The index holds all columns, but what it is sorted by first does not lead to one customer's entries."
+    return ""
 
 
 @covering.property(

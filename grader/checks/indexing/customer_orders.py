@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from random import Random
 
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.indexing import ddl
-from grader.checks.indexing.queries import Scale, exhibit, measure, size_of
+from grader.checks.indexing.queries import Scale, customers_with, exhibit, measure, size_of
 from grader.checks.indexing.unit import lab
 from grader.checks.running import Answer, Bench, Database
 from grader.instruments.indexes import redundant
@@ -51,17 +52,18 @@ def customer_orders(answer: Answer, bench: Bench) -> History:
     if not on_large.clean:
         return History(on_large)
     random = bench.random("customers")
-    scales = [_measure(database, random.sample(range(50, 900), 2)) for database in (small, large)]
+    scales = [_measure(database, random) for database in (small, large)]
     reference = size_of(large, "ON orders (customer_id, placed_at)")
     return History(on_large, scales[0], scales[1], reference)
 
 
-def _measure(database: Database, chosen: list[int]) -> Scale:
+def _measure(database: Database, random: Random) -> Scale:
     ((busiest, _),) = database.query(
         "SELECT customer_id, pg_catalog.count(*) FROM public.orders GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 1"
     )
+    many, few = (random.choice(customers_with(database, *span)) for span in ((150, 600), (1, 35)))
     nobody = -1
-    return measure(database, QUERY, [[customer] for customer in (busiest, *chosen, nobody)])
+    return measure(database, QUERY, [[customer] for customer in (busiest, many, few, nobody)])
 
 
 @customer_orders.property(weight=0)  # doing no harm earns nothing by itself

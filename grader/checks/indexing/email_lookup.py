@@ -91,6 +91,9 @@ def _writes(database: Database, known: int, other: int) -> tuple[dict[str, str],
         },
         {
             "a customer of the same name and city with an address of their own": insert("new." + email),
+            "somebody of the same name before the @, with another provider": insert(
+                email.split("@")[0] + "@elsewhere.example"
+            ),
             "a customer who changes only the case of their own address": update(known, taken),
             "a customer who changes to an address nobody has": update(other, "'x.' || email"),
         },

@@ -33,6 +33,20 @@ def measure(database: Database, query: str, parameters: Sequence[Sequence[Any]])
     return Scale(orders, tuple(explain(connection, query, one) for one in parameters))
 
 
+def customers_with(database: Database, least: int, most: int) -> list[int]:
+    """Customers with that many orders, in order of their number.
+
+    Of 40 to 150 orders neither plan is wrong (all of them read and sorted, or the newest read in order), and the sample
+    of an ANALYZE decides: ask about those with fewer or more.
+    """
+    found = database.query(
+        "SELECT customer_id FROM public.orders GROUP BY 1 HAVING pg_catalog.count(*) BETWEEN %s AND %s ORDER BY 1",
+        least,
+        most,
+    )
+    return [int(customer) for (customer,) in found]
+
+
 def size_of(database: Database, definition: str) -> int:
     """Bytes of an index the judge builds to compare with. definition: all of CREATE INDEX after its name."""
     database.execute(f"CREATE INDEX the_reference {definition}")

@@ -1,0 +1,6 @@
+# fails: orders_of_day -- "23 or 25 hours"
+sargable = {
+    "orders_of_day": """SELECT id FROM orders WHERE placed_at >= %(day)s::timestamp AT TIME ZONE 'Europe/Paris' AND placed_at < (%(day)s::timestamp AT TIME ZONE 'Europe/Paris') + interval '24 hours'""",
+    "customers_by_phone": """SELECT id FROM customers WHERE phone = %(phone)s OR (%(phone)s = '' AND phone IS NULL)""",
+    "products_by_sku": r"""SELECT id FROM products WHERE sku ^@ %(prefix)s""",
+}

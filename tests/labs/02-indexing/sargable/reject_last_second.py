@@ -1,0 +1,6 @@
+# fails: orders_of_day -- "rows are missing"
+sargable = {
+    "orders_of_day": """SELECT id FROM orders WHERE placed_at BETWEEN (%(day)s::timestamp AT TIME ZONE 'Europe/Paris') AND ((%(day)s + time '23:59:59') AT TIME ZONE 'Europe/Paris')""",
+    "customers_by_phone": """SELECT id FROM customers WHERE phone = %(phone)s OR (%(phone)s = '' AND phone IS NULL)""",
+    "products_by_sku": r"""SELECT id FROM products WHERE sku ^@ %(prefix)s""",
+}

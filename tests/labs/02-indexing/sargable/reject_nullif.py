@@ -1,0 +1,6 @@
+# fails: customers_by_phone -- "nobody when asked for NULL"
+sargable = {
+    "orders_of_day": """SELECT id FROM orders WHERE placed_at >= %(day)s::timestamp AT TIME ZONE 'Europe/Paris' AND placed_at < (%(day)s + 1)::timestamp AT TIME ZONE 'Europe/Paris'""",
+    "customers_by_phone": """SELECT id FROM customers WHERE phone = %(phone)s OR (phone IS NULL AND nullif(%(phone)s, '') IS NULL)""",
+    "products_by_sku": r"""SELECT id FROM products WHERE sku ^@ %(prefix)s""",
+}
