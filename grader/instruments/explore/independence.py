@@ -70,7 +70,7 @@ def _is_table(text: str, at: int) -> bool:
 
 def changes_rules(sql: str) -> bool:
     """Whether the statement may raise the isolation level to one at which reads leave locks."""
-    return _SERIALIZABLE.search(sql) is not None
+    return not sql.lstrip().lower().startswith("show") and _SERIALIZABLE.search(sql) is not None
 
 
 def commute(a: Effect, b: Effect, somebody_waits: bool) -> bool:

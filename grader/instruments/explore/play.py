@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +13,14 @@ from grader.instruments.explore.run import Ending, Point, Run, Wait
 from grader.instruments.explore.schedule import Choice
 from grader.instruments.explore.stage import Caller, Lane, Stage
 from grader.instruments.explore.statements import ends_transaction, is_local
+from grader.instruments.explore.stillness import cpu_seconds, wants_to_run
 from grader.instruments.pgwire import Session, Statement
 from grader.instruments.pgwire.statement import State
 
 FIRST_LOOK = 0.0004  # seconds a statement is given before the server is asked whether it waits
 GRACE = 0.002  # seconds a caller with several connections is given to use the others too
 LAST_LOOK = 0.01
+_BLOCKED_BY = re.compile(r"Process (\d+) waits for .*; blocked by process (\d+)\.")
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,15 @@ class Limits:
     """When a caller counts as one that never finishes. All are far beyond what a sound answer needs.
 
     statements: in one call. thinking: seconds without touching the database while nobody else can move.
-    patience: the same while others could move; they then go on, and the run is marked as timed.
+    patience: the same while others could move; they then go on, and the run is marked as timed. Both count
+    only time in which the caller's process sleeps, not time in which a busy machine does not get to it.
+    computing: seconds of processor time between two statements.
     """
 
     statements: int = 200
     thinking: float = 3.0
     patience: float = 0.5
+    computing: float = 1.0
 
 
 class Chooser(Protocol):
@@ -46,9 +52,9 @@ class Chooser(Protocol):
 class Play:
     """One run.
 
-    careful: before a statement that may close a circle of waits, let the deadlock checks of those who wait
-    already be over, so that the server picks the one who closes it. Without it, `hasty` tells afterwards
-    that the pick depended on milliseconds.
+    pause: seconds by which somebody must have waited before a statement may close a circle of waits. Once
+    that is longer than the server's deadlock_timeout, the check of whoever waited first is over, and it is
+    the one who closes the circle that is refused. `hasty` tells afterwards that it was not so.
     """
 
     def __init__(
@@ -58,11 +64,11 @@ class Play:
         chooser: Chooser,
         limits: Limits | None = None,
         *,
-        careful: bool = False,
+        pause: float = 0.0,
     ) -> None:
         self.stage = stage
         self.hasty = False
-        self._careful = careful and stage.deadlock_timeout < 0.005
+        self._pause = pause
         self.limits = limits or Limits()
         self.run = Run()
         self._chooser = chooser
@@ -72,8 +78,12 @@ class Play:
         self._since: dict[Session, float] = {}
         self._quiet = time.monotonic()  # when something last happened
         self._asleep: set[Lane] = set()
+        self._busy_since: dict[Lane, float] = {}
+        self._last: Statement | None = None  # that went to the server by choice
         self._by_name: dict[str, Lane] = {}
-        self._serializable = stage.serializable
+        self._strict = stage.strict  # some level at which reads last may be in play
+        self._touched: set[Session] = set()  # sessions whose transaction others might notice
+        self._local: dict[str, set[int]] = {}  # numbers of each lane's statements that were no choice
         self._untold: dict[str, list[tuple[str, Statement, int]]] = {}
         self._prepared: dict[
             Session, bool
@@ -107,6 +117,7 @@ class Play:
         while self._settle():
             enabled = self._enabled()
             if not enabled:
+                self._dead_end()
                 continue
             run = self.run
             choice = self._chooser.choose(run, tuple(enabled))
@@ -126,7 +137,7 @@ class Play:
 
     def _effect(self, session: Session) -> Effect:
         statement = session.held
-        if statement is None or self._serializable:
+        if statement is None or self._strict:
             return "other"
         return effect(statement.sql, session.status == "T", session in self._wrote)
 
@@ -143,7 +154,7 @@ class Play:
         else:
             if ends_transaction(statement.sql):
                 self._expect_wakes(session)
-            elif self._careful and self._waiting:
+            elif self._pause and self._waiting:
                 self._let_checks_pass()
             self._release(session, lose_reply=choice.fault == ">")
 
@@ -156,9 +167,13 @@ class Play:
         statement = session.held
         assert statement is not None
         if changes_rules(statement.sql):
-            self._serializable = True
+            self._strict = True
         if session.status == "I":
             self._wrote.discard(session)
+        if session.status == "I":
+            self._touched.discard(session)
+        if not is_local(statement.sql, self._strict):
+            self._touched.add(session)
         if not is_local(statement.sql) and effect(statement.sql, True, False) != "read":
             self._wrote.add(session)
         if statement.prepares:
@@ -177,16 +192,18 @@ class Play:
                 del self._waiting[waiter]
 
     def _let_checks_pass(self) -> None:
-        until = max(self._since.values()) + 1.1 * self.stage.deadlock_timeout
+        until = max(self._since[s] for s in self._waiting) + self._pause
         while (left := until - time.monotonic()) > 0:
             self.stage.proxy.pump(left)
 
     def _on_finished(self, session: Session, statement: Statement) -> None:
         self._waiting.pop(session, None)
         self._since.pop(session, None)
+        if session.status == "I":
+            self._touched.discard(session)
         if statement.sqlstate == "40P01":
-            others = [s.current for s in self.stage.proxy.sessions if s.current is not None]
-            self.hasty = self.hasty or any(o.sent_at > statement.sent_at for o in others)
+            self.hasty = self.hasty or statement is not self._last
+            self._note_circle(session, statement)
         if statement.prepares and statement.error:
             self._prepared.pop(session, None)
             self._record("go", session, statement)
@@ -198,9 +215,11 @@ class Play:
         """Adds an event. Statements nobody else can notice run whenever they come in; they are told right
         before the next statement of their session, so that the same schedule always reads the same."""
         event = (kind, statement, len(self.run.choices) - 1)
-        if is_local(statement.sql):
+        if statement.number in self._local.get(statement.lane, ()):
             self._untold.setdefault(session.name, []).append(event)
         else:
+            if kind == "go":
+                self._last = statement
             self.run.events += [*self._untold.pop(session.name, ()), event]
 
     # -- stillness ------------------------------------------------------------------------------------
@@ -212,10 +231,20 @@ class Play:
             return
         if statement.number > self.limits.statements:
             self._give_up(lane)
-        elif is_local(statement.sql):
+        elif self._unnoticed(session, statement):
             self._release(session)
         elif session in self._prepared:
             self._release(session, lose_reply=self._prepared.pop(session))
+
+    def _unnoticed(self, session: Session, statement: Statement) -> bool:
+        """Whether nobody else can tell when the statement runs: by its kind, or because it ends a transaction
+        that has done nothing of another kind."""
+        local = is_local(statement.sql, self._strict) or (
+            session not in self._touched and session.status != "I" and ends_transaction(statement.sql)
+        )
+        if local and statement.executes:
+            self._local.setdefault(statement.lane, set()).add(statement.number)
+        return local
 
     def _enabled(self) -> dict[Choice, Session]:
         held = [s for s in self.stage.proxy.sessions if s.held is not None and s.lane in self._by_name]
@@ -262,6 +291,7 @@ class Play:
         if moved:
             self._quiet = time.monotonic()
             self._asleep.clear()
+            self._busy_since.clear()
         return moved
 
     def _thinks(self, lane: Lane) -> bool:
@@ -280,38 +310,49 @@ class Play:
         settled = True
         graph: dict[Session, list[Session]] = {}
         for session in running:
-            holders = waits.get(session.pid, ())
-            known = [names[p] for p in holders if p in names]
-            if not known:
+            holders = [names[p] for p in waits.get(session.pid, ()) if p in names]
+            if not holders:
                 settled = False
                 self._waiting.pop(session, None)
                 continue
-            graph[session] = known
-            self._note_wait(session, tuple(s.name for s in known), now)
+            graph[session] = holders
+            self._since.setdefault(session, now)
+            self._waiting[session] = tuple(s.name for s in holders)
         if self.stage.proxy.pump(0):  # something arrived meanwhile: the picture is old
             return False
-        return settled and not _circular(graph)
+        if not settled or _circular(graph):
+            return False
+        for session, holders in graph.items():
+            self._note_wait(session, tuple(s.name for s in holders))
+        return True
 
-    def _note_wait(self, session: Session, holders: tuple[str, ...], now: float) -> None:
-        self._since.setdefault(session, now)
-        if self._waiting.get(session) == holders:
-            return
-        self._waiting[session] = holders
+    def _note_wait(self, session: Session, holders: tuple[str, ...]) -> None:
+        """Writes down who waits for whom. Only called for what lasts, so that a run always reads the same."""
         statement = session.current
         if statement is None:
             return
         first = not statement.waited_for
-        for name in holders:
-            if name not in statement.waited_for:
-                statement.waited_for.append(name)
+        statement.waited_for += [name for name in holders if name not in statement.waited_for]
         if first:
             self._record("waits", session, statement)
             self.run.waits.append(Wait(session.name, holders, statement.text))
+
+    def _note_circle(self, session: Session, statement: Statement) -> None:
+        """The victim of a deadlock waited too, if only until the server noticed: its report says for whom."""
+        names = {s.pid: s.name for s in self.stage.proxy.sessions}
+        for waiter, holder in _BLOCKED_BY.findall(statement.error.get("D", "")):
+            if int(waiter) == session.pid and int(holder) in names and not statement.waited_for:
+                statement.waited_for.append(names[int(holder)])
+                self.run.waits.append(Wait(session.name, (names[int(holder)],), statement.text))
 
     # -- callers that do not come to an end -----------------------------------------------------------
 
     def _bear_with(self, thinking: list[Lane], running: list[Session]) -> bool:
         """A caller is silent. True: the others may go on without it."""
+        for lane in thinking:
+            if self._computes(lane):
+                self._quiet = time.monotonic()
+                return False
         quiet = time.monotonic() - self._quiet
         others = bool(self._enabled())
         listening = thinking and all(any(s.listens for s in lane.sessions) for lane in thinking)
@@ -324,10 +365,32 @@ class Play:
                 self._give_up(lane)
         return False
 
+    def _computes(self, lane: Lane) -> bool:
+        """Whether a silent caller is busy or waits for a processor; gives it up if it has been busy too long."""
+        pid = getattr(lane.worker, "pid", 0)
+        if not pid or not wants_to_run(pid):
+            return False
+        used = cpu_seconds(pid) or 0.0
+        since = self._busy_since.setdefault(lane, used)
+        if used - since > self.limits.computing:
+            self._give_up(lane)
+        return True
+
+    def _dead_end(self) -> None:
+        """Everybody left waits for a session whose caller has ended or waits for itself: nobody can help.
+
+        Unless the server ends the wait (lock_timeout), those who wait never finish.
+        """
+        if self._pump(self.limits.patience):
+            return
+        for lane in self._lanes:
+            if not lane.ended and any(s in self._waiting for s in lane.sessions):
+                self._give_up(lane)
+
     def _give_up_slow(self, running: list[Session]) -> None:
         if time.monotonic() - self._quiet > self.limits.thinking:
             for lane in self._lanes:
-                if any(s in running for s in lane.sessions):
+                if any(s in running and s not in self._waiting for s in lane.sessions):
                     self._give_up(lane)
 
     def _give_up(self, lane: Lane) -> None:
@@ -359,14 +422,14 @@ class Play:
         for session in sessions:
             if session.status != "I" or session.current is not None or session.held is not None:
                 self.run.left_open.append(session.name)
-        lost = any(s.state in ("cut", "lost") for s in self.run.statements if s.lane == lane.name)
-        broken = any(s.sqlstate.startswith(("57P", "08")) for s in self.run.statements if s.lane == lane.name)
+        mine = [s for s in self.run.statements if s.lane == lane.name]
         if (
             lane.killed
-            or lost
             or getattr(reply, "ended", None)
-            or broken
+            or lane.name in self.stage.proxy.broken
             or any(s.name in self.run.left_open for s in sessions)
+            or any(s.state in ("cut", "lost") for s in mine)
+            or any("pg_terminate_backend" in s.sql.lower() for s in self.run.statements)
         ):
             lane.retire()
         else:

@@ -158,7 +158,7 @@ class Search:
                 )
                 explored.append(choice)
             if self._faults and not faulted:
-                for choice in point.enabled:
+                for choice in follower.allowed(run, at):
                     for mark in self._faults:
                         faulty = Choice(choice.caller, choice.connection, mark)  # type: ignore[arg-type]
                         if faulty != point.chosen:

@@ -60,7 +60,7 @@ class Lane:
 
     def cast(self, caller: Caller) -> None:
         """Makes sure a live worker of `caller` stands in this lane."""
-        if self.caller is not caller:
+        if self.caller is not caller or self.name in self.stage.proxy.broken:
             self.retire()
             self.caller = caller
         if self.worker is None:
@@ -115,7 +115,7 @@ class Stage:
 
     def __init__(self, url: str, observer_url: str, *, callers: int = 2, folder: str | None = None) -> None:
         self.observer = Observer(observer_url)
-        self.serializable = False  # sessions start at SERIALIZABLE
+        self.strict = False  # sessions start at another level than READ COMMITTED
         self.deadlock_timeout = self._hasten_deadlocks(url)
         self.proxy = PgProxy(
             url,
@@ -144,7 +144,7 @@ class Stage:
                 "select setting::float / 1000 from pg_catalog.pg_settings where name = 'deadlock_timeout'"
             ).fetchone()
             level = probe.execute("show default_transaction_isolation").fetchone()
-            self.serializable = level == ("serializable",)
+            self.strict = level != ("read committed",)
         return float(row[0]) if row else 1.0
 
     def url(self, caller: int = 1, server_url: str | None = None) -> str:
@@ -164,9 +164,11 @@ class Stage:
             )
         for lane in self.lanes[len(callers) :]:
             lane.retire()
+        self.proxy.pump(0)
         used = self.lanes[: len(callers)]
         for lane, caller in zip(used, callers, strict=True):
             lane.cast(caller)
+        self.proxy.broken.clear()
         return used
 
     def sweep(self) -> list[int]:

@@ -11,6 +11,11 @@ _LOCAL = re.compile(
     r"set\s+(?!constraints|.*\bsnapshot\b))\b[^;]*;?\s*$",
     re.IGNORECASE | re.DOTALL,
 )
+_ABOUT_SERVER = re.compile(
+    r"select\s+((pg_catalog\.)?version\(\)|current_(schema|database|user)(\(\))?)\s*;?$"
+    r"|select\b(?!.*\b(into|for)\b)[^();]*\bfrom\s+(pg_catalog\.)?pg_type\b[^();]*(\([^();]*\)[^();]*)*;?$",
+    re.IGNORECASE,
+)
 _COMMIT = re.compile(r"(commit|end|rollback|abort|prepare\s+transaction)\b", re.IGNORECASE)
 
 
@@ -21,14 +26,18 @@ def plain(sql: str) -> str:
 
 
 @functools.lru_cache(maxsize=4096)
-def is_local(sql: str) -> bool:
+def is_local(sql: str, strict: bool = True) -> bool:
     """True if nobody else can tell when it runs: it neither reads nor writes shared data nor takes a lock.
 
     BEGIN takes no snapshot (the first query does), SET changes the session, SAVEPOINT and RELEASE only
-    bookkeeping of the transaction. ROLLBACK TO gives locks back, so it is not among them.
+    bookkeeping of the transaction. ROLLBACK TO gives locks back, so it is not among them. Unless `strict`,
+    which is for isolation levels at which any query fixes the snapshot, questions about the server alone
+    (drivers and SQLAlchemy ask them on a new connection) count too.
     """
     text = plain(sql)
-    return not text or _LOCAL.match(text) is not None
+    if not text or _LOCAL.match(text):
+        return True
+    return not strict and _ABOUT_SERVER.match(text) is not None
 
 
 @functools.lru_cache(maxsize=4096)

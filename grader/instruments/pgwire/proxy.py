@@ -54,6 +54,7 @@ class PgProxy:
         self.history: list[Statement] = []  # statements in the order the server got them
         self.sessions: list[Session] = []
         self.opened: dict[str, int] = dict.fromkeys(self.lanes, 0)  # connections a lane has opened
+        self.broken: set[str] = set()  # lanes in which the server ended a connection
         self.activity = 0  # counts everything that was read; for callers that wait for quiet
         self._numbers: dict[str, int] = dict.fromkeys(self.lanes, 0)
         self._pool: dict[bytes, list[Backend]] = {}

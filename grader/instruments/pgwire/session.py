@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from collections import deque
@@ -343,6 +344,7 @@ class Session:
         backend, self.backend = self.backend, None
         if backend is not None:
             self.proxy.forget_backend(backend)
+        self.proxy.broken.add(self.lane)
         if statement is not None:
             statement.state = "error"
             statement.error = statement.error or {"C": "08006", "M": "the server closed the connection"}
@@ -381,6 +383,8 @@ class Session:
         self.queue.clear()
         self.proxy.forget_client(self)
         self.proxy.refreshing.discard(self)
+        with contextlib.suppress(OSError):
+            self.client.shutdown(socket.SHUT_RDWR)  # reaches the client even if a fork holds a copy of it
         self.client.close()
         backend, self.backend = self.backend, None
         if backend is not None:
