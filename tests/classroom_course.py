@@ -121,7 +121,10 @@ POINTS = {"add_up": 2.0, "pay": 4.0, "count_rows": 2.0, "remember": 1.0}
 
 def release() -> dict[str, Any]:
     """The lab as a learner gets it, with the metadata nbgrader's generate_assignment leaves."""
-    made = [_cell("markdown", "# The till\n", "intro"), _cell("code", "from grader import Lab\n", "context", locked=True)]
+    made = [
+        _cell("markdown", "# The till\n", "intro"),
+        _cell("code", f'from grader import Lab\n\nlab = Lab("{LAB}")', "context", locked=True),
+    ]
     for name, stub in STUBS.items():
         made.append(_cell("code", stub, name, solution=True))
         graded = {"grade": True, "locked": True, "points": POINTS[name]}
@@ -136,8 +139,7 @@ def _cell(kind: str, source: str, name: str, **flags: Any) -> dict[str, Any]:
         cell |= {"outputs": [], "execution_count": None}
         plain = {"grade": False, "solution": False, "locked": False, "task": False, "schema_version": 3}
         cell["metadata"] = {"nbgrader": {**plain, **flags, "grade_id": name, "cell_type": kind}}
-        if not flags.get("locked") or flags.get("grade"):
-            cell["metadata"]["nbgrader"]["checksum"] = _checksum(cell)
+        cell["metadata"]["nbgrader"]["checksum"] = _checksum(cell)
     return cell
 
 

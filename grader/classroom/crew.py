@@ -39,35 +39,40 @@ class Outcome:
     fault: str = ""
 
 
+@dataclass
+class _Process:
+    """One worker process and what it was last given."""
+
+    executor: Executor
+    last: Future[dict[str, Any]] | None = None
+
+    @property
+    def idle(self) -> bool:
+        return self.last is None or self.last.done()
+
+
 class LocalCrew:
     """N processes, each an executor of its own, so that one that is killed breaks no other."""
 
     def __init__(self, workers: int) -> None:
         self.capacity = workers
-        self._free: list[Executor] = [_process() for _ in range(workers)]
+        self._processes = [_Process(_start_process()) for _ in range(workers)]
 
     def submit(self, data: dict[str, Any]) -> Future[dict[str, Any]]:
-        executor = self._free.pop()
+        process = next(p for p in self._processes if p.idle)
         try:
-            future = executor.submit(work.judge_work, data)
-        except BrokenExecutor:  # it died while idle
-            executor.shutdown(wait=False)
-            executor = _process()
-            future = executor.submit(work.judge_work, data)
-        future.add_done_callback(lambda done: self._free.append(self._healthy(executor, done)))
-        return future
+            process.last = process.executor.submit(work.judge_work, data)
+        except BrokenExecutor:  # it was killed, at work or idle
+            process.executor.shutdown(wait=False)
+            process.executor = _start_process()
+            process.last = process.executor.submit(work.judge_work, data)
+        return process.last
 
     def close(self) -> None:
-        for executor in self._free:
+        for process in self._processes:
             with contextlib.suppress(BrokenExecutor):
-                executor.submit(work.close)
-            executor.shutdown()
-
-    def _healthy(self, executor: Executor, done: Future[Any]) -> Executor:
-        if not isinstance(done.exception(), BrokenExecutor):
-            return executor
-        executor.shutdown(wait=False)
-        return _process()
+                process.executor.submit(work.close)
+            process.executor.shutdown()
 
 
 class DaskCrew:
@@ -92,12 +97,15 @@ def judge_all(crew: Crew, jobs: Iterable[work.Work]) -> Iterator[Outcome]:
     under_way: dict[Future[dict[str, Any]], tuple[work.Work, int]] = {}
     waiting = iter(jobs)
     again: list[tuple[work.Work, int]] = []
+    settled: list[Outcome] = []
     while True:
         while len(under_way) < crew.capacity:
             job, attempt = again.pop() if again else (next(waiting, None), 1)
             if job is None:
                 break
             under_way[crew.submit(job.to_json())] = (job, attempt)
+        yield from settled  # while the next ones are already being judged
+        settled.clear()
         if not under_way:
             return
         done, _ = wait(under_way, return_when=FIRST_COMPLETED)
@@ -107,7 +115,7 @@ def judge_all(crew: Crew, jobs: Iterable[work.Work]) -> Iterator[Outcome]:
             if outcome.result is None and attempt < ATTEMPTS:
                 again.append((job, attempt + 1))
             else:
-                yield outcome
+                settled.append(outcome)
 
 
 def _outcome(job: work.Work, future: Future[dict[str, Any]]) -> Outcome:
@@ -136,7 +144,7 @@ def _dask_client(address: str) -> Any:
         raise InfrastructureFault(f"No Dask scheduler answers at {address} ({error}).") from None
 
 
-def _process() -> Executor:
+def _start_process() -> Executor:
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(1, mp_context=context, initializer=_start)
 

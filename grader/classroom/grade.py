@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import fcntl
 import json
+import os
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -100,6 +102,10 @@ class _Course:
         self.release_bytes = self.unit.lab.read_bytes()
         self.release: dict[str, Any] = json.loads(self.release_bytes)
         self.root = catalog.root()
+        # nbgrader calls `alembic` by name when it makes a gradebook, whether the environment is activated or not.
+        beside = str(Path(sys.executable).parent)
+        if beside not in os.environ.get("PATH", "").split(os.pathsep):
+            os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", os.defpath)])
         self.config = _nbgrader_config(self.root)
         from nbgrader.coursedir import CourseDirectory  # type: ignore[import-untyped]
 
