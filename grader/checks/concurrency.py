@@ -46,16 +46,17 @@ SAFETY_NET = 30.0  # seconds of one scene
 _DRIVER = '''
 def __call_on_pooled__(name, args, kwargs):
     """Calls the answer; then does what a pool does with the connection it gets back."""
+    global __left__
     import contextlib, psycopg
     connections = [a for a in (*args, *kwargs.values()) if isinstance(a, psycopg.Connection)]
-    left = "idle"
+    left = __left__ = "idle"
     try:
         value = globals()[name](*args, **kwargs)
     finally:
         for connection in connections:
             status = connection.info.transaction_status
             if not connection.closed and status.name != "IDLE":
-                left = "open"
+                left = __left__ = "open"
                 with contextlib.suppress(psycopg.Error):
                     connection.rollback()
             if not connection.closed and connection.info.transaction_status.name == "IDLE":
@@ -186,13 +187,15 @@ def all_end(scenes: Sequence[Scene], expected: str = "a call that returns or rai
 
 
 def blame(reply: Reply | None) -> str:
-    """What a call said, in a few words: "returned", "raised InsufficientFunds", "raised 40P01 ..."."""
+    """What a call did, in words: "returned", "raised DeadlockDetected (40P01): deadlock detected"."""
     if reply is None or reply.ended:
         return "did not come back"
     if reply.error is None:
         return "returned"
     text = f"raised {reply.error.type}"
-    return f"{text} ({reply.error.sqlstate})" if reply.error.sqlstate else text
+    text = f"{text} ({reply.error.sqlstate})" if reply.error.sqlstate else text
+    first = (reply.error.message.splitlines() or [""])[0][:160]
+    return f"{text}: {first}" if first else text
 
 
 def refused(reply: Reply | None) -> bool:
@@ -205,15 +208,15 @@ def refused(reply: Reply | None) -> bool:
 
 
 def left_open(reply: Reply | None) -> bool:
-    """Whether a call returned while its transaction was still open, so that its effect was taken back."""
+    """Whether a call ended while its transaction was still open, so that its effect was taken back."""
     return reply is not None and reply.connections.get("left") == "open"
 
 
 class _Pending:
     """A call under way, whose reply is unpacked."""
 
-    def __init__(self, call: Any) -> None:
-        self._call = call
+    def __init__(self, worker: Any, call: Any) -> None:
+        self._worker, self._call = worker, call
 
     def fileno(self) -> int:
         return int(self._call.fileno())
@@ -223,10 +226,21 @@ class _Pending:
 
     def result(self, timeout: float = 10.0) -> Reply:
         reply: Reply = self._call.result(timeout)
+        if reply.error is not None:
+            left = self._worker.value("__left__").value
+            return replace(reply, connections={**reply.connections, "left": str(left)})
         if isinstance(reply.value, tuple) and len(reply.value) == 2:
             value, left = reply.value
             return replace(reply, value=value, connections={**reply.connections, "left": str(left)})
         return reply
+
+
+def _begin(worker: Any, part: Part, seat: Seat) -> _Pending:
+    args = [a(seat) if callable(a) else a for a in part.args]
+    extra = [x for k, v in part.kwargs.items() for x in (k, v(seat) if callable(v) else v)]
+    # resources are only resolved as arguments of the call itself, so keywords travel flat
+    call = worker.start("__call_on_pooled_positional__", part.name, len(args), *args, *extra)
+    return _Pending(worker, call)
 
 
 class _Actor:
@@ -239,13 +253,7 @@ class _Actor:
 
     def _begin(self, worker: Any, url: str) -> _Pending:
         seat = Seat(self.number, url)
-        args = [a(seat) if callable(a) else a for a in self.part.args]
-        extra = [
-            x for k, v in self.part.kwargs.items() for x in (k, v(seat) if callable(v) else v)
-        ]  # resources are only resolved as arguments of the call itself, so keywords travel flat
-        return _Pending(
-            worker.start("__call_on_pooled_positional__", self.part.name, len(args), *args, *extra)
-        )
+        return _begin(worker, self.part, seat)
 
 
 class Rehearsal:
@@ -284,6 +292,8 @@ class Rehearsal:
                 environ=environ,
             )
 
+        self._spawn = spawn
+        self._rescuer: Any = None
         self._actors = [_Actor(n + 1, spawn) for n in range(callers)]
         self.stage = Stage(database.url("learner"), database.url("admin"), callers=callers)
 
@@ -310,6 +320,19 @@ class Rehearsal:
         return explore(
             self.stage, self._cast([part]), reset=reset, observe=observe, max_runs=1, limits=self.limits
         ).runs[0]
+
+    def rescue(self, part: Part, timeout: float = 10.0) -> Reply:
+        """Another process makes this call, undisturbed and past the proxy: what a client or operator does after a
+        failure. For `recover`; its seat has the number 0."""
+        if self._rescuer is None or getattr(self._rescuer, "dead", False):
+            self._rescuer = self._spawn(0)
+        return _begin(self._rescuer, part, Seat(0, self.database.url("learner"))).result(timeout)
+
+    def dismiss(self) -> None:
+        """Ends the process that `rescue` used, and with it whatever its session still held."""
+        if self._rescuer is not None:
+            self._rescuer.kill()
+            self._rescuer = None
 
     def play(
         self,

@@ -103,7 +103,7 @@ def transfer(answer: Answer, bench: Bench) -> History:
     history = History(observe())
     with Rehearsal(answer, bench, database, callers=3) as rehearsal:
         reset = rehearsal.keep({"accounts": where})
-        once = {"reset": reset, "observe": observe}
+        once: dict[str, Any] = {"reset": reset, "observe": observe}
 
         def part(move: Move) -> Part:
             return Part("transfer", CONN, move.source, move.target, move.amount)
@@ -194,7 +194,7 @@ def moves_money(history: History) -> Ruling:
         if not case.valid:
             continue
         if case.reply is None or not case.reply.ok:
-            return fail(f"{case.what} is carried out", f"the call {blame(case.reply)}{detail(case.reply)}")
+            return fail(f"{case.what} is carried out", f"the call {blame(case.reply)}")
         if not same(case.after, moved(case.before, [case.move])):
             if left_open(case.reply):
                 return fail(
@@ -228,7 +228,7 @@ def typed_refusal(history: History) -> Ruling:
             return fail(
                 f"{case.what} is refused with a typed error (InsufficientFunds, UnknownAccount, InvalidAmount, "
                 "or your own)",
-                f"the call {blame(case.reply)}{detail(case.reply)}",
+                f"the call {blame(case.reply)}",
             )
     return True
 
@@ -250,10 +250,12 @@ def no_lost_update(history: History) -> Ruling:
             wrong,
             expected=f"{total(history.before)} in the accounts together, as before, and each transfer that returned in "
             "the balances",
-            misconception=lambda run: "The server refused a statement, which takes back the whole transaction; whoever "
-            "swallows that error tells the customer that money has moved."
-            if run.deadlocks or run.serialization_failures
-            else "",
+            misconception=lambda run: (
+                "The server refused a statement, which takes back the whole transaction; whoever "
+                "swallows that error tells the customer that money has moved."
+                if run.deadlocks or run.serialization_failures
+                else ""
+            ),
         )
         if ruling is not True:
             return ruling
@@ -299,7 +301,7 @@ def unanswered(before: Balances, moves: list[Move], run: Run) -> str:
     """What is wrong with how the calls of a run ended."""
     for number, reply in enumerate(run.replies, 1):
         if not (reply is not None and reply.ok) and not refused(reply):
-            return f"T{number} {blame(reply)}{detail(reply)}"
+            return f"T{number} {blame(reply)}"
     done = returned(moves, run)
     sources = {m.source for m in moves}
     for source in sources:
@@ -363,9 +365,3 @@ def others_go_on(history: History) -> Ruling:
 
 def words(state: Mapping[str, Any]) -> str:
     return ", ".join(f"{id}: {balance}" for id, balance in state.items())
-
-
-def detail(reply: Reply | None) -> str:
-    if reply is None or reply.error is None or not reply.error.message:
-        return ""
-    return f": {reply.error.message.splitlines()[0][:160]}"

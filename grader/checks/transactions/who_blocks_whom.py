@@ -1,0 +1,269 @@
+"""`who_blocks_whom`: end the one session everybody waits for in the end, and no other."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from grader.checks.concurrency import blame
+from grader.checks.exercise import InfrastructureFault, Ruling, fail, unknown
+from grader.checks.running import Answer, Bench, Database, Opaque, Reply, Resource
+from grader.checks.transactions.unit import lab
+from grader.instruments.sessions import LiveSessions, Result, Waiting
+from grader.verdict import Evidence
+
+TABLE = "CREATE TABLE seats (id int PRIMARY KEY, taken_by text); INSERT INTO seats SELECT g FROM generate_series(1, 9) g"
+SAFETY_NET = 2.0  # seconds given to a session that was told to end; most take a millisecond
+FOREVER = "SELECT pg_sleep(600)"
+WORDS = {
+    "report": "the report that nobody waits for",
+    "editor": "a transaction that is open, older than all others, and in nobody's way",
+    "root": "the session everybody waits for in the end",
+    "second": "the second in the pile, which waits itself",
+    "third": "the third in the pile",
+    "fourth": "another one that waits",
+}
+
+
+@dataclass
+class Pile:
+    """One pile-up and what the call did to it. pids: by session. ended: sessions that were ended, or whose statement
+    was cancelled. freed: whether all who waited could go on."""
+
+    what: str
+    pids: dict[str, int]
+    reply: Reply
+    ended: list[str] = field(default_factory=list)
+    freed: bool = False
+    picture: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def evidence(self) -> list[Evidence]:
+        return [Evidence("table", "The sessions", self.picture)]
+
+
+@dataclass
+class History:
+    piles: list[Pile] = field(default_factory=list)
+    calm: Pile | None = None
+
+
+@lab.exercise(
+    "who_blocks_whom",
+    points=3,
+    read="04-transactions: Who blocks whom",
+    coverage=lambda h: f"{len(h.piles)} pile-ups three deep, and one calm server" if h.calm else "",
+    hints=(
+        "Four sessions wait. Which of those they wait for waits itself, and which does not?",
+        "pg_blocking_pids(pid) names those a session waits for; pg_stat_activity lists the sessions. Age and the number "
+        "of followers say nothing about who is at the root.",
+        "Look for a session that occurs among the blockers of another and has no blocker of its own. Then use the "
+        "function that ends a session, or cancels what it runs, on that one.",
+    ),
+)
+def who_blocks_whom(answer: Answer, bench: Bench) -> History:
+    database = bench.database("empty")
+    for statement in TABLE.split(";"):
+        database.execute(statement)
+    worker = answer.spawn()
+    history = History()
+    for what, order in (
+        ("the root connected first", ("root", "second", "third", "fourth")),
+        ("the root connected last", ("fourth", "third", "second", "root")),
+    ):
+        history.piles.append(_pile_up(worker, database, what, order))
+        if "root" not in history.piles[-1].ended:
+            return history
+    history.calm = _calm(worker, database)
+    return history
+
+
+def _call(worker: Any, database: Database) -> Reply:
+    reply: Reply = worker.call("who_blocks_whom", Resource("connection", database.url("learner"), id="conn"))
+    return reply
+
+
+def _pile_up(worker: Any, database: Database, what: str, order: tuple[str, ...]) -> Pile:
+    room = LiveSessions(database.url("learner"), database.url("admin"))
+    try:
+        for name in ("editor", "report", *order):
+            room[name].execute("SELECT 1")
+        _run(room, "editor", "BEGIN; UPDATE seats SET taken_by = 'editor' WHERE id = 9", waits=False)
+        room["report"].execute(FOREVER, patience=0.0)
+        _run(room, "root", "BEGIN; UPDATE seats SET taken_by = 'root' WHERE id = 1", waits=False)
+        _run(room, "second", "BEGIN; UPDATE seats SET taken_by = 'second' WHERE id = 2", waits=False)
+        _run(room, "second", "UPDATE seats SET taken_by = 'second' WHERE id = 4", waits=False)
+        _run(room, "second", "UPDATE seats SET taken_by = 'second' WHERE id = 1", waits=True)
+        _run(room, "third", "BEGIN; UPDATE seats SET taken_by = 'third' WHERE id = 3", waits=False)
+        _run(room, "third", "UPDATE seats SET taken_by = 'third' WHERE id = 2", waits=True)
+        _run(room, "fourth", "BEGIN; UPDATE seats SET taken_by = 'fourth' WHERE id = 4", waits=True)
+        room["root"].execute(FOREVER, patience=0.0)
+        pids = {s.name: s.pid for s in room}
+        picture = _picture(room)
+        reply = _call(worker, database)
+        pile = Pile(what, pids, reply, picture=picture)
+        _follow(room, pile)
+        return pile
+    finally:
+        for session in room:
+            if session.waiting:
+                session.cancel()
+        room.close()
+
+
+def _run(room: LiveSessions, name: str, sql: str, *, waits: bool) -> None:
+    got = room[name].execute(sql)
+    if isinstance(got, Waiting) != waits or (isinstance(got, Result) and got.error):
+        raise InfrastructureFault(f"the pile-up could not be built: {name} said {got}")
+
+
+def _picture(room: LiveSessions) -> dict[str, Any]:
+    names = {s.pid: s.name for s in room}
+    rows = []
+    for session in room:
+        waits_for = [names.get(b.pid, str(b.pid)) for b in room.blockers(session.pid)]
+        rows.append([session.name, session.pid, WORDS[session.name], ", ".join(waits_for) or "nobody"])
+    return {"columns": ["session", "pid", "what it is", "waits for"], "rows": rows}
+
+
+def _follow(room: LiveSessions, pile: Pile) -> None:
+    """Sees who was ended. The first end of anybody settles it, but for those the end lets go on."""
+    running = ("root", "report", "second", "third", "fourth")
+    deadline = time.monotonic() + SAFETY_NET
+    found: dict[str, Result] = {}
+    while time.monotonic() < deadline and not any(result.error for result in found.values()):
+        for name in running:
+            got = room[name].poll(patience=0.01) if room[name].waiting else None
+            if isinstance(got, Result):
+                found[name] = got
+    for name, next_name in (("second", "third"), ("third", "fourth"), ("fourth", "")):
+        if name not in found and room[name].waiting and "root" in found:
+            got = room[name].poll(patience=SAFETY_NET)
+            if isinstance(got, Result):
+                found[name] = got
+        if name in found and not found[name].error and next_name:
+            room[name].execute("COMMIT")
+    pile.ended = [name for name, result in found.items() if result.error]
+    for idle in ("editor", "second", "third"):
+        if idle not in pile.ended and not room[idle].waiting:
+            got = room[idle].execute("SELECT 1")
+            if isinstance(got, Result) and got.error and got.transaction == "closed":
+                pile.ended.append(idle)
+    if room["report"].waiting:
+        got = room["report"].poll()
+        if isinstance(got, Result) and got.error:
+            pile.ended.append("report")
+    pile.freed = all(name in found and not found[name].error for name in ("second", "third", "fourth"))
+
+
+def _calm(worker: Any, database: Database) -> Pile:
+    """Two sessions at work that do not wait for anybody."""
+    room = LiveSessions(database.url("learner"), database.url("admin"))
+    try:
+        _run(room, "editor", "BEGIN; UPDATE seats SET taken_by = 'editor' WHERE id = 9", waits=False)
+        room["report"].execute(FOREVER, patience=0.0)
+        pids = {s.name: s.pid for s in room}
+        pile = Pile("nobody waits", pids, _call(worker, database), picture=_picture(room))
+        got = room["editor"].execute("SELECT 1")
+        if isinstance(got, Result) and got.error:
+            pile.ended.append("editor")
+        report = room["report"].poll(patience=0.05)
+        if isinstance(report, Result) and report.error:
+            pile.ended.append("report")
+        return pile
+    finally:
+        room["report"].cancel()
+        room.close()
+
+
+def named(value: Any) -> int | None:
+    """The process id an answer names: a number, alone in a row or under a telling key; None if it names none."""
+    if isinstance(value, bool) or value is None or isinstance(value, Opaque):
+        return None
+    if isinstance(value, Mapping):
+        keys = ("pid", "root", "root_pid", "blocker", "blocking_pid", "root_blocker")
+        return next((named(value[key]) for key in keys if key in value), None)
+    if isinstance(value, (list, tuple, set)):
+        return named(next(iter(value))) if len(value) == 1 else None
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+@who_blocks_whom.property(
+    misconception="Who has the most followers, or is oldest, is not therefore at the root: the root is waited for and "
+    "waits for nobody.",
+)
+def names_the_root(history: History) -> Ruling:
+    """In a pile-up three deep the call returns the process id of the session everybody waits for in the end."""
+    for pile in history.piles:
+        if not pile.reply.ok:
+            return fail("a process id", f"the call {blame(pile.reply)}", evidence=pile.evidence)
+        pid = named(pile.reply.value)
+        if pid != pile.pids["root"]:
+            who = next((WORDS[name] for name, p in pile.pids.items() if p == pid), "")
+            happened = f"it returned {pid}: {who}" if who else f"it returned {str(pile.reply.value)[:80]}"
+            return fail(
+                f"{pile.pids['root']}, {WORDS['root']} ({pile.what})", happened, evidence=pile.evidence
+            )
+    return True
+
+
+@who_blocks_whom.property(
+    misconception="To know the root frees nobody: its statement has to be cancelled, or its session ended.",
+)
+def ends_the_root(history: History) -> Ruling:
+    """The root is cancelled or ended, and all who waited go on."""
+    for pile in history.piles:
+        if not pile.reply.ok:
+            return fail("a call that returns", f"the call {blame(pile.reply)}", evidence=pile.evidence)
+        if "root" not in pile.ended:
+            others = [WORDS[name] for name in pile.ended]
+            return fail(
+                f"{WORDS['root']} is cancelled or ended ({pile.what})",
+                f"it goes on holding its lock; hit was {', '.join(others)}"
+                if others
+                else "it goes on holding its lock",
+                evidence=pile.evidence,
+            )
+        if not pile.freed and len(pile.ended) == 1:
+            return fail(
+                "all who waited go on", "the root was hit, but somebody still waits", evidence=pile.evidence
+            )
+    return True
+
+
+@who_blocks_whom.property(
+    needs=["ends_the_root"],
+    misconception="Whoever only waits, or only works, has done no harm: ending them loses their work and frees nobody.",
+)
+def nobody_else(history: History) -> Ruling:
+    """No other session is cancelled or ended, and on a calm server none at all."""
+    for pile in [*history.piles, *([history.calm] if history.calm else [])]:
+        innocent = [WORDS[name] for name in pile.ended if name != "root"]
+        if innocent:
+            return fail(
+                "no other session is touched", f"hit was also {', '.join(innocent)}", evidence=pile.evidence
+            )
+    return True
+
+
+@who_blocks_whom.property(
+    needs=["names_the_root"],
+    misconception="No pile-up, no root: an empty result has to be expected.",
+)
+def calm_is_no_error(history: History) -> Ruling:
+    """When nobody waits, the call returns None."""
+    if history.calm is None:
+        return unknown("The pile-up could not be cleared, so the calm server was not tried.")
+    reply = history.calm.reply
+    if not reply.ok:
+        return fail("None when nobody waits", f"the call {blame(reply)}")
+    if named(reply.value) is not None:
+        return fail(
+            "None when nobody waits", f"it returned {named(reply.value)}", evidence=history.calm.evidence
+        )
+    return True

@@ -1,0 +1,15 @@
+# fails: one_snapshot -- "know an order that others do not" "no snapshot"
+# A transaction, at the default level.
+def monthly_report(conn, month):
+    year, number = (month.year + 1, 1) if month.month == 12 else (month.year, month.month + 1)
+    span = (f"{month:%Y-%m-01} 00:00Z", f"{year}-{number:02}-01 00:00Z")
+    with conn.transaction():
+        orders, revenue = conn.execute(
+            "SELECT count(*), coalesce(sum(total), 0) FROM orders WHERE placed_at >= %s AND placed_at < %s", span
+        ).fetchone()
+        (paid,) = conn.execute(
+            "SELECT coalesce(sum(amount), 0) FROM payments JOIN orders ON orders.id = order_id"
+            " WHERE payments.status = 'captured' AND placed_at >= %s AND placed_at < %s",
+            span,
+        ).fetchone()
+    return {"orders": orders, "revenue": revenue, "paid": paid}

@@ -1,0 +1,14 @@
+# fails: repeatable_read -- "G2-item at REPEATABLE READ" "only read"
+# Snapshot isolation is believed to be serializable.
+predict_anomalies = {
+    "G0": {"READ COMMITTED": "prevented", "REPEATABLE READ": "prevented", "SERIALIZABLE": "prevented"},
+    "G1a": {"READ COMMITTED": "prevented", "REPEATABLE READ": "prevented", "SERIALIZABLE": "prevented"},
+    "G1b": {"READ COMMITTED": "prevented", "REPEATABLE READ": "prevented", "SERIALIZABLE": "prevented"},
+    "G1c": {"READ COMMITTED": "prevented", "REPEATABLE READ": "prevented", "SERIALIZABLE": "prevented"},
+    "OTV": {"READ COMMITTED": "prevented", "REPEATABLE READ": "prevented", "SERIALIZABLE": "prevented"},
+    "PMP": {"READ COMMITTED": "allowed", "REPEATABLE READ": "prevented", "SERIALIZABLE": "prevented"},
+    "P4": {"READ COMMITTED": "allowed", "REPEATABLE READ": "prevented", "SERIALIZABLE": "prevented"},
+    "G-single": {"READ COMMITTED": "allowed", "REPEATABLE READ": "prevented", "SERIALIZABLE": "prevented"},
+    "G2-item": {"READ COMMITTED": "allowed", "REPEATABLE READ": "prevented", "SERIALIZABLE": "prevented"},
+    "G2": {"READ COMMITTED": "allowed", "REPEATABLE READ": "prevented", "SERIALIZABLE": "prevented"},
+}
