@@ -96,7 +96,7 @@ class Lockstep:
 
     def _settle(self, actors: Sequence[GatedProcess]) -> None:
         """Until everybody is at a gate, has ended, or waits in the server for one of the others."""
-        look = 0.0006
+        look = 0.0004
         pids = {a.backend for a in actors}
         while True:
             busy = [a for a in actors if a.state in ("runs", "waits")]

@@ -129,7 +129,7 @@ class PostgresSteps:
             self._bell.send(b"!")
 
     def _gate(self, session: Session, statement: Statement) -> None:
-        if is_local(statement.sql):
+        if is_local(statement.sql) or statement.prepares:
             session.release()
             return
 

@@ -68,6 +68,7 @@ def _is_table(text: str, at: int) -> bool:
     return re.search(r"\binto\s+$", text[:at], re.IGNORECASE) is not None
 
 
+@functools.lru_cache(maxsize=4096)
 def changes_rules(sql: str) -> bool:
     """Whether the statement may raise the isolation level to one at which reads leave locks."""
     return not sql.lstrip().lower().startswith("show") and _SERIALIZABLE.search(sql) is not None

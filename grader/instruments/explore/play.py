@@ -121,19 +121,14 @@ class Play:
                 continue
             run = self.run
             choice = self._chooser.choose(run, tuple(enabled))
-            run.points.append(
-                Point(
-                    tuple(enabled),
-                    tuple(s.held.text if s.held else "" for s in enabled.values()),
-                    choice,
-                    before,
-                    bool(self._waiting),
-                    tuple(self._effect(s) for s in enabled.values()),
-                )
-            )
+            held = [s.held for s in enabled.values() if s.held is not None]
+            effects = tuple(self._effect(s) for s in enabled.values())
+            blocked = bool(self._waiting)
             run.choices = (*run.choices, choice)
-            before = choice.caller
             self._move(choice, enabled[choice.plain])
+            texts = tuple(statement.text for statement in held)  # while the server works
+            run.points.append(Point(tuple(enabled), texts, choice, before, blocked, effects))
+            before = choice.caller
 
     def _effect(self, session: Session) -> Effect:
         statement = session.held
@@ -166,24 +161,23 @@ class Play:
     def _release(self, session: Session, *, lose_reply: bool = False) -> None:
         statement = session.held
         assert statement is not None
-        if changes_rules(statement.sql):
-            self._strict = True
         if session.status == "I":
             self._wrote.discard(session)
-        if session.status == "I":
             self._touched.discard(session)
-        if not is_local(statement.sql, self._strict):
-            self._touched.add(session)
-        if not is_local(statement.sql) and effect(statement.sql, True, False) != "read":
-            self._wrote.add(session)
         if statement.prepares:
             # Preparing a statement takes its snapshot, so it counts as the beginning of the statement itself,
             # which drivers send right afterwards: no choice in between.
             self._prepared[session] = lose_reply
             session.release()
-            return
-        self._record("go", session, statement)
-        session.release(lose_reply=lose_reply)
+        else:
+            session.release(lose_reply=lose_reply)
+            self._record("go", session, statement)
+        if changes_rules(statement.sql):
+            self._strict = True
+        if not is_local(statement.sql, self._strict):
+            self._touched.add(session)
+            if effect(statement.sql, True, False) != "read":
+                self._wrote.add(session)
 
     def _expect_wakes(self, session: Session) -> None:
         """Those who wait for `session` will probably go on: their replies are worth waiting for."""

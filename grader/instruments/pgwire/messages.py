@@ -74,6 +74,12 @@ def read_parse(message: bytes) -> tuple[str, str, tuple[int, ...]]:
     return name, sql, struct.unpack_from(f"!{count}I", message, at + 2)
 
 
+def read_bind_names(message: bytes) -> tuple[str, str]:
+    """Portal and statement name of a Bind message."""
+    portal, at = _text(message, 5)
+    return portal, _text(message, at)[0]
+
+
 def read_bind(message: bytes) -> tuple[str, str, tuple[tuple[int, bytes | None], ...]]:
     """Portal name, statement name, and (format, bytes) of each parameter; None is SQL's NULL."""
     portal, at = _text(message, 5)

@@ -41,7 +41,7 @@ class Session:
         self._input = bytearray()
         self._output = bytearray()
         self._pending = bytearray()  # messages of a batch whose Execute has not come
-        self._batch: tuple[str, tuple[tuple[int, bytes | None], ...], tuple[int, ...]] | None = None
+        self._batch: tuple[str, bytes, tuple[int, ...]] | None = None  # text, Bind message, types
         self._parsed: str | None = None  # text of the last Parse in the batch
         self._unsynced = False  # an Execute was released without its Sync
         self._skipping = False  # the server ignores messages up to the next Sync
@@ -49,7 +49,7 @@ class Session:
         self._refreshing = False  # the proxy's own housekeeping is under way
         self._discard = False  # the reply under way is not to reach the client
         self._prepared: dict[str, tuple[str, tuple[int, ...]]] = {}
-        self._portals: dict[str, tuple[str, tuple[tuple[int, bytes | None], ...], tuple[int, ...]]] = {}
+        self._portals: dict[str, tuple[str, bytes, tuple[int, ...]]] = {}
 
     @property
     def pid(self) -> int:
@@ -123,15 +123,15 @@ class Session:
             self._parsed = sql
             self._extend(m)
         elif kind == B:
-            portal, name, params = messages.read_bind(m)
+            portal, name = messages.read_bind_names(m)
             sql, oids = self._prepared.get(name, ("", ()))
-            self._portals[portal] = (sql, params, oids)
+            self._portals[portal] = (sql, m, oids)
             self._extend(m)
         elif kind in (D, C):
             self._extend(m)
         elif kind == E:
             self._extend(m)
-            self._batch = self._portals.get(messages.read_name(m), ("", (), ()))
+            self._batch = self._portals.get(messages.read_name(m), ("", b"", ()))
         elif kind == S:
             if self._copying:
                 self._forward(m)
@@ -140,7 +140,7 @@ class Session:
                 self._cut(synced=True)
         elif kind == Q:
             self._extend(m)
-            self._batch = (messages.read_query(m), (), ())
+            self._batch = (messages.read_query(m), b"", ())
             self._cut(synced=True)
         elif kind == H:
             if self._batch is not None:
@@ -155,7 +155,7 @@ class Session:
             self._forward(m)
         else:
             self._extend(m)
-            self._batch = ("(function call)", (), ())
+            self._batch = ("(function call)", b"", ())
             self._cut(synced=True)
 
     def _extend(self, m: bytes) -> None:
@@ -166,7 +166,7 @@ class Session:
 
     def _cut(self, *, synced: bool) -> None:
         """Makes a statement of the messages gathered."""
-        sql, params, oids = self._batch or ("", (), ())
+        sql, bind, oids = self._batch or ("", b"", ())
         wire = bytes(self._pending) + (b"" if synced else messages.FLUSH)
         executes = self._batch is not None or self._unsynced
         prepares = not executes and self._parsed is not None
@@ -181,7 +181,7 @@ class Session:
         number = self.proxy.next_number(self.lane) if executes else 0
         self.queue.append(
             Statement(
-                self.lane, self.name, number, sql, wire, synced, executes, prepares, self.pid, params, oids
+                self.lane, self.name, number, sql, wire, synced, executes, prepares, self.pid, bind, oids
             )
         )
 
@@ -214,7 +214,7 @@ class Session:
         statement.sent_at = time.monotonic()
         if statement.executes:
             self.proxy.note(statement)
-        self._forward(statement.wire)
+        self._forward(statement.wire)  # bookkeeping that can wait comes after this, while the server works
 
     def cut(self) -> None:
         """Drops the connection; the server never sees the held statement."""
@@ -332,7 +332,7 @@ class Session:
         first = statement.sql.lstrip()[:6].upper()
         if first == "LISTEN" and not statement.error:
             self.listens = True
-        if statement.executes:
+        if statement.executes or statement.prepares:
             # Before the client can notice: it may be killed at this point.
             self.proxy.finished(self, statement)
         if self._discard:

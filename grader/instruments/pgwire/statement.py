@@ -33,7 +33,7 @@ class Statement:
         False  # such a batch with a Parse: the server analyses the statement, which takes a snapshot
     )
     pid: int = 0  # of the backend
-    raw_params: tuple[tuple[int, bytes | None], ...] = ()
+    bind: bytes = b""  # the Bind message with the parameters
     oids: tuple[int, ...] = ()
     state: State = "held"
     transaction: str = "I"
@@ -57,10 +57,11 @@ class Statement:
     @property
     def params(self) -> list[Any]:
         """Decoded parameters, JSON-safe."""
-        oids = self.oids + (0,) * (len(self.raw_params) - len(self.oids))
-        return [
-            messages.decode(data, oid, fmt) for (fmt, data), oid in zip(self.raw_params, oids, strict=False)
-        ]
+        if not self.bind:
+            return []
+        raw = messages.read_bind(self.bind)[2]
+        oids = self.oids + (0,) * (len(raw) - len(self.oids))
+        return [messages.decode(data, oid, fmt) for (fmt, data), oid in zip(raw, oids, strict=False)]
 
     @property
     def columns(self) -> list[str]:
