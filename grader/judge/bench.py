@@ -15,6 +15,7 @@ import psycopg
 from grader import services, shop
 from grader.checks.exercise import InfrastructureFault, Rejected
 from grader.judge.launch import Place
+from grader.judge.own_redis import OwnRedis
 
 Role = Literal["judge", "admin", "learner"]
 _numbers = itertools.count(1)
@@ -29,7 +30,7 @@ class JudgedBench:
         self._exercise = exercise
         self._place = place
         self._databases: list[JudgedDatabase] = []
-        self._redis_used = False
+        self._redis: OwnRedis | None = None
 
     @property
     def postgres(self) -> services.PostgresServer:
@@ -51,18 +52,16 @@ class JudgedBench:
         return database
 
     def redis_url(self) -> str:
-        import redis
-
-        if not self._redis_used:
-            with redis.Redis.from_url(self._place.redis_url) as client:
-                client.flushall()
-            self._redis_used = True
-        return self._place.redis_url
+        if self._redis is None:
+            self._redis = OwnRedis(self._place.redis_url, alone=self._place.owned)
+        return self._redis.url
 
     def scratch(self) -> Path:
         return self._place.scratch()
 
     def close(self) -> None:
+        if self._redis is not None:
+            self._redis.close()
         for database in self._databases:
             database.close()
             if not self._place.owned:

@@ -1,0 +1,11 @@
+"""Checks of lab 11: statements and commands counted on both wires, time and TTLs moved by the judge's hand.
+
+One module an exercise; importing them here, in the lab's order, registers them.
+"""
+
+# isort: off
+from grader.checks.caching import get_product
+from grader.checks.caching.unit import lab
+# isort: on
+
+__all__ = ["get_product", "lab"]

@@ -1,0 +1,173 @@
+"""Where answers of this lab run: a counted Postgres, a counted Redis, and one virtual clock for both and `time`.
+
+    with Place(answer, bench, bench.database()) as place:
+        worker = place.worker()
+        reply, asked = place.call(worker, "get_product", place.conn(), place.redis(), 7)
+        asked.queries, asked.commands         # what went over the two wires during that call
+
+Workers see `time.time`, `time.monotonic` and `time.sleep` on the virtual clock, as the TTLs of their keys are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any
+
+import redis
+
+from grader.checks.running import Answer, Bench, Database, Reply, Resource
+from grader.instruments.clock import VirtualClock
+from grader.instruments.pgsteps import PostgresSteps
+from grader.instruments.resp import RespProxy
+from grader.instruments.steps import Journal, Step
+from grader.verdict import Evidence
+
+DRIVER = '''
+def __time_flows__(path):
+    """Puts this process on the judge's clock."""
+    import time
+    from grader.instruments.clock import connect
+
+    clock = connect(path)
+    swapped = {
+        time.sleep: clock.sleep,
+        time.time: clock.time,
+        time.monotonic: clock.monotonic,
+        time.perf_counter: clock.monotonic,
+        time.time_ns: lambda: int(clock.time() * 1e9),
+        time.monotonic_ns: lambda: int(clock.monotonic() * 1e9),
+    }
+    for real, virtual in swapped.items():
+        setattr(time, real.__name__, virtual)
+    for name, value in list(globals().items()):
+        for real, virtual in swapped.items():
+            if value is real:
+                globals()[name] = virtual
+
+
+def __seed__(number):
+    import random
+
+    random.seed(number)
+
+
+def __pooled__(name, *args):
+    """Calls the answer; then does what a pool does with the connection it gets back."""
+    import contextlib, psycopg
+
+    try:
+        return globals()[name](*args)
+    finally:
+        for connection in args:
+            if isinstance(connection, psycopg.Connection) and not connection.closed:
+                with contextlib.suppress(psycopg.Error):
+                    connection.rollback()
+                    connection.autocommit = False
+                    connection.row_factory = psycopg.rows.tuple_row
+'''
+_ENDINGS = ("BEGIN", "COMMIT", "ROLLBACK", "END", "START ", "SAVEPOINT", "RELEASE", "SET ", "ABORT")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What one call asked of the outside world."""
+
+    queries: list[str] = field(
+        default_factory=list
+    )  # Postgres, without what only begins or ends transactions
+    commands: list[str] = field(default_factory=list)  # Redis
+    timeline: dict[str, Any] = field(default_factory=dict)
+
+    def exhibit(self, title: str) -> Evidence:
+        return Evidence("timeline", title, self.timeline)
+
+
+def asks(steps: list[Step], timeline: dict[str, Any]) -> Asked:
+    return Asked(
+        [s.text for s in steps if s.lane == "Postgres" and not s.text.upper().startswith(_ENDINGS)],
+        [s.text for s in steps if s.lane == "Redis"],
+        timeline,
+    )
+
+
+class Place:
+    """See the module. callers: the names under which workers reach the servers."""
+
+    def __init__(
+        self,
+        answer: Answer,
+        bench: Bench,
+        database: Database | None = None,
+        *,
+        callers: tuple[str, ...] = ("app",),
+        sleeping: str = "advance",
+        **proxy: Any,
+    ) -> None:
+        self._answer, self.bench, self.database = answer, bench, database
+        self.journal = Journal()
+        self.clock = VirtualClock(sleeping=sleeping)
+        self.folder = bench.scratch()
+        url = bench.redis_url()
+        self.proxy = RespProxy(url, self.folder, journal=self.journal, clock=self.clock, **proxy)
+        self.cache: Any = redis.Redis.from_url(url)  # the judge's own, past the proxy
+        self.postgres: PostgresSteps | None = None
+        if database is not None:
+            self.postgres = PostgresSteps(
+                database.url("learner"), self.folder, journal=self.journal, callers=callers
+            )
+        self._doors: dict[str, str] = {}
+
+    def worker(
+        self,
+        *,
+        driver: str = "",
+        callbacks: Mapping[str, Callable[..., Any]] | None = None,
+        caller: str = "app",
+    ) -> Any:
+        """A process of the answer's, on the virtual clock, its `random` seeded by the course."""
+        worker = self._answer.spawn(driver=DRIVER + driver, callbacks=callbacks)
+        if caller not in self._doors:
+            self._doors[caller] = self.clock.serve(self.folder, caller)
+        worker.call("__time_flows__", self._doors[caller])
+        worker.call("__seed__", self.bench.random("answer").randrange(2**32))
+        return worker
+
+    def conn(self, caller: str = "app") -> Resource:
+        assert self.postgres is not None
+        return Resource("connection", self.postgres.url(caller), settings={"prepare_threshold": None})
+
+    def redis(self, caller: str = "app", **settings: Any) -> Resource:
+        return Resource("redis", self.proxy.url(caller), settings=settings)
+
+    def call(self, worker: Any, name: str, *args: Any) -> tuple[Reply, Asked]:
+        """One call by itself, and what it asked for."""
+        with self.journal.changed:
+            self.journal.clear()
+        reply = worker.call("__pooled__", name, *args)
+        return reply, asks(self.journal.steps, self.journal.timeline())
+
+    def keys(self) -> dict[str, float | None]:
+        """Every key in Redis and the seconds it has left; None for one that stays for ever."""
+        return {name(k): self.proxy.ttl(k) for k in self.cache.scan_iter(count=1000)}
+
+    def close(self) -> None:
+        self.journal.let_go()
+        if self.postgres is not None:
+            self.postgres.close()
+        self.proxy.close()
+        self.clock.close()
+        self.cache.close()
+
+    def __enter__(self) -> Place:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def name(key: Any) -> str:
+    return key.decode("utf-8", "backslashreplace") if isinstance(key, bytes) else str(key)

@@ -1,0 +1,21 @@
+"""Unit 11, caching: the lab and what every answer of it may use."""
+
+from grader.checks.exercise import LabChecks
+
+lab = LabChecks(
+    "11-caching",
+    context="""\
+import json
+import math
+import random
+import threading
+import time
+import uuid
+from decimal import Decimal
+
+import psycopg
+from redis.exceptions import RedisError
+
+from grader.shop.errors import InvalidAmount, UnknownProduct
+""",
+)

@@ -1,0 +1,79 @@
+"""What an answer returned, read leniently: a dict, a row, an object; prices as Decimal, float or text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from grader.checks.running import Opaque, Reply
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+
+
+def leaves(value: Any) -> Iterator[Any]:
+    """Every scalar in a returned value."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            yield from leaves(item)
+    elif isinstance(value, list | tuple | set):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
+
+
+def amounts(value: Any) -> set[Decimal]:
+    """Every number in a returned value, however it is written."""
+    found: set[Decimal] = set()
+    for leaf in leaves(value):
+        if isinstance(leaf, bool) or leaf is None:
+            continue
+        if isinstance(leaf, Opaque):  # a dataclass, a model: its repr tells
+            found |= {Decimal(n) for n in _NUMBER.findall(leaf.text)}
+            continue
+        text = leaf.decode("utf-8", "replace") if isinstance(leaf, bytes) else str(leaf)
+        try:
+            found.add(Decimal(text))
+        except InvalidOperation:
+            continue
+    return {n for n in found if n.is_finite()}
+
+
+def texts(value: Any) -> str:
+    """All text in a returned value."""
+    return "\n".join(
+        leaf.text
+        if isinstance(leaf, Opaque)
+        else leaf.decode("utf-8", "replace")
+        if isinstance(leaf, bytes)
+        else str(leaf)
+        for leaf in leaves(value)
+    )
+
+
+def shows(value: Any, name: str, price: Decimal) -> bool:
+    """Whether a returned product is this one at this price."""
+    return name in texts(value) and price in amounts(value)
+
+
+def nothing(reply: Reply | None) -> bool:
+    """Whether a call said that there is no such thing: None (or empty), or a typed refusal."""
+    if reply is None or reply.ended:
+        return False
+    if reply.error is None:
+        return reply.value is None or (isinstance(reply.value, dict | list | tuple | str) and not reply.value)
+    return reply.error.kind == "domain" or reply.error.type in ("LookupError", "KeyError", "ValueError")
+
+
+def told(reply: Reply | None) -> str:
+    """What a call did, in words."""
+    if reply is None or reply.ended:
+        return "did not come back"
+    if reply.error is None:
+        text = reply.value.text if isinstance(reply.value, Opaque) else repr(reply.value)
+        return f"returned {text if len(text) <= 160 else text[:159] + '…'}"
+    first = (reply.error.message.splitlines() or [""])[0][:160]
+    where = f" (line {reply.error.line})" if reply.error.line else ""
+    return f"raised {reply.error.type}{': ' + first if first else ''}{where}"
