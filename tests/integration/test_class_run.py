@@ -17,7 +17,7 @@ import pytest
 
 from grader.classroom.crew import LocalCrew
 from grader.classroom.grade import CannotGrade, Options, Summary, grade
-from grader.judge.ledger import Ledger, LedgerFull
+from grader.judge.ledger import Ledger
 
 pytestmark = pytest.mark.server
 BOX = Options(box="bubblewrap")
