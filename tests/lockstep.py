@@ -7,6 +7,7 @@ generality: the functions must call `gate` themselves, one connection each, and 
 
 from __future__ import annotations
 
+import json
 import os
 import select
 import signal
@@ -29,6 +30,16 @@ class GatedProcess:
         other.close()
         self.backend = int.from_bytes(self.socket.recv(4), "big")
         self.state = "idle"
+        self.said: Any = None  # what the function returned
+
+    def hear(self) -> None:
+        """Takes the next word of the process: it stands at a gate, or has ended."""
+        if self.socket.recv(1) == AT_GATE:
+            self.state = "gate"
+            return
+        size = int.from_bytes(self.socket.recv(4, socket.MSG_WAITALL), "big")
+        self.said = json.loads(self.socket.recv(size, socket.MSG_WAITALL))
+        self.state = "idle"
 
     def kill(self) -> None:
         os.kill(self.process, signal.SIGKILL)
@@ -47,17 +58,23 @@ def _serve(channel: socket.socket, url: str, function: Callable[..., Any], args:
         channel.sendall(connection.info.backend_pid.to_bytes(4, "big"))
         while channel.recv(1):
             try:
-                function(connection, *args, gate=gate)
+                said = function(connection, *args, gate=gate)
             except Exception:
+                said = None
                 connection.rollback()
-            channel.sendall(ENDED)
+            text = json.dumps(said).encode()
+            channel.sendall(ENDED + len(text).to_bytes(4, "big") + text)
     finally:
         os._exit(0)
 
 
 class Lockstep:
-    def __init__(self, url: str, admin_url: str) -> None:
+    """pause: seconds by which a process must have waited before another may move. Longer than the server's
+    deadlock_timeout, it makes whoever closes a circle of waits the one that is refused."""
+
+    def __init__(self, url: str, admin_url: str, *, pause: float = 0.0) -> None:
         self.url = url
+        self.pause = pause
         self.observer = psycopg.connect(admin_url, autocommit=True)
         self.observer.prepare_threshold = 1
 
@@ -73,26 +90,33 @@ class Lockstep:
 
         Returns who really went, in order.
         """
+        return self.follow(actors, order)[0]
+
+    def follow(
+        self, actors: Sequence[GatedProcess], order: Sequence[int]
+    ) -> tuple[list[int], list[list[int]]]:
+        """Like `play`; also returns who could have gone at each point."""
         for actor in actors:
             actor.socket.sendall(b"!")
             actor.state = "runs"
         went: list[int] = []
+        could: list[list[int]] = []
         wanted = list(order)
         while True:
             self._settle(actors)
             ready = [i for i, a in enumerate(actors) if a.state == "gate"]
             if not ready:
                 if all(a.state == "idle" for a in actors):
-                    return went
+                    return went, could
                 continue
+            if self.pause and any(a.state == "waits" for a in actors):
+                select.select([], [], [], self.pause)
             following = wanted.pop(0) if wanted else ready[0]
             chosen = following if following in ready else ready[0]
             went.append(chosen)
+            could.append(ready)
             actors[chosen].state = "runs"
             actors[chosen].socket.sendall(b"!")
-
-    def choices(self, actors: Sequence[GatedProcess]) -> list[int]:
-        return [i for i, a in enumerate(actors) if a.state == "gate"]
 
     def _settle(self, actors: Sequence[GatedProcess]) -> None:
         """Until everybody is at a gate, has ended, or waits in the server for one of the others."""
@@ -106,7 +130,7 @@ class Lockstep:
             arrived = select.select([a.socket for a in busy], [], [], look if fresh else 0)[0]
             for actor in busy:
                 if actor.socket in arrived:
-                    actor.state = "gate" if actor.socket.recv(1) == AT_GATE else "idle"
+                    actor.hear()
             if arrived:
                 continue
             look = min(look * 2, 0.01)
@@ -117,7 +141,11 @@ class Lockstep:
             for actor in busy:
                 actor.state = "waits" if actor.backend in held else "runs"
             circle = len(held) == len(actors) > 1
-            if len(held) == len(busy) and not circle and not select.select([a.socket for a in busy], [], [], 0)[0]:
+            if (
+                len(held) == len(busy)
+                and not circle
+                and not select.select([a.socket for a in busy], [], [], 0)[0]
+            ):
                 return
 
     def __enter__(self) -> Lockstep:
@@ -125,6 +153,3 @@ class Lockstep:
 
     def __exit__(self, *_: object) -> None:
         self.observer.close()
-
-
-

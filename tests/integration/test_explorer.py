@@ -313,10 +313,7 @@ def test_crashes_among_schedules(world):
 def test_three_callers_and_what_may_be_skipped(world):
     def looks(connection):
         with connection.transaction():
-            return [
-                connection.execute("select balance from accounts where id = 1").fetchone()[0],
-                connection.execute("select balance from accounts where id = 2").fetchone()[0],
-            ]
+            return connection.execute("select balance from accounts where id = 1").fetchone()[0]
 
     cast = caller(looks), caller(looks), caller(crosswise, 1, 2)
     seen = {}
@@ -458,7 +455,7 @@ def test_never_returning(world, how):
 
 def test_a_flood_of_rows_and_of_output(world):
     def flood(connection):
-        print("x" * 1000, end="", file=open("/dev/null", "w"))
+        print("x" * 100_000, end="")
         return len(connection.execute("select repeat('x', 1000) from generate_series(1, 5000)").fetchall())
 
     found = world.explore(caller(flood), caller(crosswise, 1, 2))
