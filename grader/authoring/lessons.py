@@ -61,6 +61,7 @@ def execute(unit: Unit, made: Any) -> Any:
         resources={"metadata": {"path": str(unit.lesson_source.parent)}},
         store_widget_state=False,
         record_timing=False,
+        coalesce_streams=True,  # else what is one output depends on how fast it was printed
         extra_arguments=["--HistoryManager.hist_file=:memory:", "--IPKernelApp.log_level=ERROR"],
     )
     try:

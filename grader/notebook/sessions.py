@@ -139,6 +139,19 @@ class Room:
 _rooms: dict[str, Room] = {}
 
 
+def ask(name: str, query: str) -> tuple[tuple[object, ...], ...]:
+    """The rows of a query as session `name` sees them now, within its open transaction if there is one.
+
+    Raises RuntimeError when the session is busy, ValueError when the query fails.
+    """
+    room = _room()
+    with room.lock:
+        got = room.live[name].execute(query)
+    if getattr(got, "error", ""):
+        raise ValueError(f"Session {name}: {got.error}")  # type: ignore[union-attr]
+    return getattr(got, "rows", ())
+
+
 def session_magic(line: str, cell: str | None = None) -> None:
     """`%%session A` runs the cell in session A; `%session` lists them, `%session close` ends them all."""
     import psycopg

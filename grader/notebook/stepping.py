@@ -31,9 +31,9 @@ class Steps:
         return timeline_text(self.data)
 
     def _repr_html_(self) -> str:
-        from grader.show import timeline_svg
+        from grader.show import svg, timeline_svg
 
-        return timeline_svg(self.data)
+        return svg.image(timeline_svg(self.data), repr(self))
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         bundle = {"text/plain": repr(self), "text/html": self._repr_html_()}
