@@ -218,6 +218,8 @@ class Follower:
             self.asleep.append(frozenset())
         before = run.choices[-1].caller if run.choices else 0
         allowed = [c for c in self._symmetric(run, enabled) if c not in self.asleep[-1]] or list(enabled)
+        if spins(run):  # it waits for somebody by asking again and again: let the others come
+            return next((c for c in allowed if c.caller != before), allowed[0])
         return next((c for c in allowed if c.caller == before), allowed[0])
 
     def allowed(self, run: Run, at: int) -> list[Choice]:
@@ -240,6 +242,19 @@ class Follower:
         return frozenset(
             c for c in candidates if c.caller != chosen.caller and _independent(point, c, chosen)
         )
+
+
+def spins(run: Run, *, times: int = 4, longest: int = 6) -> bool:
+    """Whether the caller that moved last has only repeated the same few statements for a while."""
+    texts: list[str] = []
+    for point in reversed(run.points):
+        if point.chosen.caller != run.points[-1].chosen.caller or len(texts) == times * longest:
+            break
+        texts.append(point.texts[point.enabled.index(point.chosen.plain)])
+    return any(
+        len(texts) >= times * period and all(texts[i] == texts[i % period] for i in range(times * period))
+        for period in range(1, longest + 1)
+    )
 
 
 def _independent(point: Point, a: Choice, b: Choice) -> bool:

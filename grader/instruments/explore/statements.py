@@ -13,7 +13,8 @@ _LOCAL = re.compile(
 )
 _ABOUT_SERVER = re.compile(
     r"select\s+((pg_catalog\.)?version\(\)|current_(schema|database|user)(\(\))?)\s*;?$"
-    r"|select\b(?!.*\b(into|for)\b)[^();]*\bfrom\s+(pg_catalog\.)?pg_type\b[^();]*(\([^();]*\)[^();]*)*;?$",
+    r"|select\b[^();]*\bfrom\s+(pg_catalog\.)?pg_type(\s+\w+)?\s+where\s+[\w.]+\s*=\s*to_regtype\(\$1\)"
+    r"(\s+order\s+by\s+[\w.]+)?\s*;?$",
     re.IGNORECASE,
 )
 _COMMIT = re.compile(r"(commit|end|rollback|abort|prepare\s+transaction)\b", re.IGNORECASE)

@@ -2,7 +2,7 @@
 
 A message is a type byte, a big-endian length that counts itself, and a body; only the first packet of a
 connection has no type byte. Layouts: PostgreSQL documentation, "Frontend/Backend Protocol: Message Formats".
-Values are decoded with psycopg's own loaders, best effort: what cannot be decoded is shown as hex.
+Values are decoded best effort: what cannot be decoded is shown as hex.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from typing import Any
 
 from psycopg import pq
 from psycopg.adapt import Transformer
+
+from grader.instruments.pgwire.binary import decode_binary
 
 SSL_REQUEST = 80877103
 GSSENC_REQUEST = 80877104
@@ -161,10 +163,11 @@ def decode(data: bytes | None, oid: int, fmt: int) -> Any:
     if data is None:
         return None
     try:
-        value = _loaders.get_loader(oid, pq.Format(fmt)).load(data)
+        return json_safe(
+            decode_binary(data, oid) if fmt else _loaders.get_loader(oid, pq.Format.TEXT).load(data)
+        )
     except Exception:
         return data.decode(errors="replace") if fmt == 0 else "\\x" + data.hex()
-    return json_safe(value)
 
 
 def json_safe(value: Any) -> Any:
