@@ -175,6 +175,11 @@ class Bench(Protocol):
         """The `services.PostgresServer` the check's databases live on, for instruments that need its socket."""
         ...
 
+    @property
+    def private(self) -> bool:
+        """Whether that server is this check's alone; otherwise others' sessions are to be seen on it."""
+        ...
+
     def random(self, name: str = "") -> Any:
         """A random.Random derived from the course seed, the exercise and `name`: private parameters."""
         ...

@@ -37,6 +37,11 @@ class JudgedBench:
         """The server the check's databases live on, for instruments that need its socket."""
         return self._place.postgres
 
+    @property
+    def private(self) -> bool:
+        """Whether that server is this check's alone; otherwise others' sessions are to be seen on it."""
+        return self._place.owned
+
     def random(self, name: str = "") -> random.Random:
         digest = hashlib.sha256(f"{self.seed}/{self._exercise}/{name}".encode()).digest()
         return random.Random(digest)

@@ -74,7 +74,7 @@ class History:
 @lab.exercise(
     "transfer",
     points=6,
-    read="04-transactions: Locks and the queue behind them",
+    read="04-transactions: Lost updates",
     coverage=lambda h: covered(*h.scenes),
     hints=(
         "Between the moment you look at the balance and the moment you write it, who else may have written it? "

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import psycopg
+
+from grader import services
 from grader.checks.concurrency import blame
 from grader.checks.exercise import InfrastructureFault, Ruling, fail, unknown
-from grader.checks.running import Answer, Bench, Database, Opaque, Reply, Resource
+from grader.checks.running import Answer, Bench, Opaque, Reply, Resource
 from grader.checks.transactions.unit import lab
 from grader.instruments.sessions import LiveSessions, Result, Waiting
 from grader.verdict import Evidence
@@ -53,7 +57,7 @@ class History:
 @lab.exercise(
     "who_blocks_whom",
     points=3,
-    read="04-transactions: Who blocks whom",
+    read="04-transactions: Locks and the queue behind them",
     coverage=lambda h: f"{len(h.piles)} pile-ups three deep, and one calm server" if h.calm else "",
     hints=(
         "Four sessions wait. Which of those they wait for waits itself, and which does not?",
@@ -64,29 +68,57 @@ class History:
     ),
 )
 def who_blocks_whom(answer: Answer, bench: Bench) -> History:
-    database = bench.database("empty")
-    for statement in TABLE.split(";"):
-        database.execute(statement)
-    worker = answer.spawn()
     history = History()
+    worker = answer.spawn()
+    with _ground(bench) as ground:
+        with psycopg.connect(ground.learner, autocommit=True) as connection:
+            connection.execute(TABLE)
+        _drive(worker, ground, history)
+    return history
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Addresses of a database on a server where nobody else is to be seen."""
+
+    learner: str
+    admin: str
+
+
+@contextlib.contextmanager
+def _ground(bench: Bench) -> Iterator[Ground]:
+    """Other checks' sessions wait for each other too: on a shared server the answer would see them, and end them."""
+    if not bench.private:
+        try:
+            with services.throwaway_postgres() as server:
+                with psycopg.connect(server.url(), autocommit=True) as admin:
+                    admin.execute("CREATE DATABASE pile OWNER learner")
+                yield Ground(server.url("pile", "learner"), server.url("pile", "admin"))
+            return
+        except services.ServiceError:
+            pass  # no server programs here: the one there is has to do
+    database = bench.database("empty")
+    yield Ground(database.url("learner"), database.url("admin"))
+
+
+def _drive(worker: Any, database: Ground, history: History) -> None:
     for what, order in (
         ("the root connected first", ("root", "second", "third", "fourth")),
         ("the root connected last", ("fourth", "third", "second", "root")),
     ):
         history.piles.append(_pile_up(worker, database, what, order))
         if "root" not in history.piles[-1].ended:
-            return history
+            return
     history.calm = _calm(worker, database)
-    return history
 
 
-def _call(worker: Any, database: Database) -> Reply:
-    reply: Reply = worker.call("who_blocks_whom", Resource("connection", database.url("learner"), id="conn"))
+def _call(worker: Any, database: Ground) -> Reply:
+    reply: Reply = worker.call("who_blocks_whom", Resource("connection", database.learner, id="conn"))
     return reply
 
 
-def _pile_up(worker: Any, database: Database, what: str, order: tuple[str, ...]) -> Pile:
-    room = LiveSessions(database.url("learner"), database.url("admin"))
+def _pile_up(worker: Any, database: Ground, what: str, order: tuple[str, ...]) -> Pile:
+    room = LiveSessions(database.learner, database.admin)
     try:
         for name in ("editor", "report", *order):
             room[name].execute("SELECT 1")
@@ -158,9 +190,9 @@ def _follow(room: LiveSessions, pile: Pile) -> None:
     pile.freed = all(name in found and not found[name].error for name in ("second", "third", "fourth"))
 
 
-def _calm(worker: Any, database: Database) -> Pile:
+def _calm(worker: Any, database: Ground) -> Pile:
     """Two sessions at work that do not wait for anybody."""
-    room = LiveSessions(database.url("learner"), database.url("admin"))
+    room = LiveSessions(database.learner, database.admin)
     try:
         _run(room, "editor", "BEGIN; UPDATE seats SET taken_by = 'editor' WHERE id = 9", waits=False)
         room["report"].execute(FOREVER, patience=0.0)

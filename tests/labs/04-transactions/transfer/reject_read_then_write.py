@@ -1,4 +1,4 @@
-# fails: no_lost_update, no_overdraft -- "the accounts hold" "overwrites the other transfer"
+# fails: no_lost_update, every_transfer_answered -- "the accounts hold" "overwrites the other transfer"
 # Works alone: a transaction, a look at the balances, two updates.
 def transfer(conn, source, target, amount):
     if amount <= 0:
