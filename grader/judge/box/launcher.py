@@ -43,6 +43,7 @@ class BoxLauncher:
         self._slot: Slot | None = None
         self._servers: Servers | None = None
         self._kept = False
+        self._wants_redis = False  # an earlier answer used Valkey, so the next probably will
 
     def __enter__(self) -> BoxLauncher:
         return self
@@ -65,7 +66,7 @@ class BoxLauncher:
     def servers(self) -> Servers:
         """This answer's or submission's servers, started if there are none."""
         if self._servers is None:
-            self._servers = Servers(self.slot(), self._template)
+            self._servers = Servers(self.slot(), self._template, self._wants_redis)
         return self._servers
 
     @contextmanager
@@ -116,25 +117,28 @@ class BoxLauncher:
     def _discard(self) -> None:
         servers, self._servers = self._servers, None
         if servers is not None:
+            self._wants_redis |= servers.redis_used
             servers.close()
         if self._slot is not None:
             self._slot.sweep()
 
 
 class Servers:
-    """The servers of one answer or submission. Valkey starts when first asked for."""
+    """The servers of one answer or submission. Valkey starts beside Postgres if expected, else when asked for."""
 
-    def __init__(self, slot: Slot, template: Template) -> None:
+    def __init__(self, slot: Slot, template: Template, redis: bool = False) -> None:
         self._slot = slot
         self._traces = template.traces
         self._postgres = start_postgres(slot, template)
-        self._redis: BoxedRedis | None = None
+        self._redis: BoxedRedis | None = start_redis(slot) if redis else None
+        self.redis_used = False
 
     def postgres(self) -> PostgresServer:
         self._postgres.await_ready()
         return self._postgres.server
 
     def redis_url(self) -> str:
+        self.redis_used = True
         if self._redis is None:
             self._redis = start_redis(self._slot)
         self._redis.await_ready()
@@ -142,7 +146,7 @@ class Servers:
 
     def reusable(self) -> bool:
         """Whether the next answer would find the servers as the last one did. A used Valkey is replaced."""
-        if self._redis is not None:
+        if self._redis is not None and self.redis_used:
             self._redis.boxed.close()
             self._redis = None
         if not self._postgres.boxed.ready:
