@@ -87,9 +87,19 @@ def no_sort(history: History) -> Ruling:
                 return fail(
                     "a plan without a Sort",
                     f"a {sort.node_type} of {rows:,} rows at {history.large.orders:,} orders",
+                    _why(history),
                     evidence=[exhibit("The query as the server runs it", plan)],
                 )
     return True
+
+
+def _why(history: History) -> str:
+    if any(index.key[:2] == ("customer_id", "placed_at") for index in history.applied.added):
+        return (
+            "DESC without more means NULLS FIRST: an index that has them last is in another order, "
+            "even where no value is NULL."
+        )
+    return ""
 
 
 @customer_orders.property(

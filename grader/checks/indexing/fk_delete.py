@@ -75,14 +75,17 @@ def _measure(database: Database) -> Work:
         UNSOLD,
     )
     connection = database.connection("learner")
-    pages_by_relation(connection, DELETE, [UNSOLD])  # the first run also plans what the triggers ask
-    return Work(items, pages_by_relation(connection, DELETE, [UNSOLD]))
+    with connection.transaction(force_rollback=True):
+        connection.execute("SET CONSTRAINTS ALL IMMEDIATE")  # a question put off is still asked
+        pages_by_relation(connection, DELETE, [UNSOLD])  # the first run also plans what the triggers ask
+        return Work(items, pages_by_relation(connection, DELETE, [UNSOLD]))
 
 
 def _sold(database: Database) -> str:
     connection = database.connection("learner")
     try:
         with connection.transaction(force_rollback=True):
+            connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
             connection.execute(
                 "DELETE FROM inventory WHERE product_id = (SELECT product_id FROM order_items ORDER BY order_id LIMIT 1)"
             )

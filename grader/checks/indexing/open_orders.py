@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from grader.checks.exercise import Ruling, fail
 from grader.checks.indexing import ddl
-from grader.checks.indexing.queries import Scale, exhibit, measure, size_over_all_rows
+from grader.checks.indexing.queries import Scale, exhibit, measure, size_of, size_over_all_rows
 from grader.checks.indexing.unit import lab
-from grader.checks.running import Answer, Bench
+from grader.checks.running import Answer, Bench, Database
+from grader.instruments.indexes import Index
 from grader.instruments.plans import Plan
 
 PENDING = """
@@ -54,8 +55,14 @@ def open_orders(answer: Answer, bench: Bench) -> History:
         measure(small, PENDING, [[]]),
         measure(large, PENDING, [[]]),
         measure(large, SHIPPED, [[]]).worst,
-        sum(size_over_all_rows(large, index) for index in applied.added),
+        _full_size(large, applied.added),
     )
+
+
+def _full_size(database: Database, added: tuple[Index, ...]) -> int:
+    """Bytes of the same indexes over all orders, where equal keys may share an entry, and at least of one over times."""
+    by_time = size_of(database, "ON orders (placed_at)")
+    return sum(max(by_time, size_over_all_rows(database, index)) for index in added)
 
 
 def _used(history: History, plan: Plan) -> list[str]:

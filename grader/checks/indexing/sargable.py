@@ -147,17 +147,9 @@ def bind(query: str, name: str, value: Any) -> compose.Composed:
 
 
 def _try(database: Database, given: Mapping[Any, Any], name: str, values: list[Any], few: list[Any]) -> Tried:
-    query = given.get(name)
-    if query is None:
-        return Tried(error="it is missing")
-    if not isinstance(query, str):
-        return Tried(error="it is not a text of SQL")
-    statements = split(query)
-    if len(statements) != 1:
-        return Tried(error=f"it holds {len(statements)} statements")
-    text, parameter = without_comments(statements[0].text).strip(), PARAMETER[name]
-    if f"%({parameter})s" not in text:
-        return Tried(error=f"it does not use %({parameter})s")
+    text, error = _one_query(given.get(name), parameter := PARAMETER[name])
+    if error:
+        return Tried(error=error)
     connection = database.connection("learner")
     try:
         connection.execute(f"SET statement_timeout = '{_SECONDS}s'")
@@ -175,6 +167,17 @@ def _try(database: Database, given: Mapping[Any, Any], name: str, values: list[A
     finally:
         connection.execute("RESET statement_timeout; RESET TimeZone")
     return Tried(plans=tuple(plans))
+
+
+def _one_query(given: Any, parameter: str) -> tuple[str, str]:
+    """The one statement without its comments, or what is wrong with it."""
+    if not isinstance(given, str):
+        return "", "it is missing" if given is None else "it is not a text of SQL"
+    statements = split(given)
+    if len(statements) != 1:
+        return "", f"it holds {len(statements)} statements"
+    text = without_comments(statements[0].text).strip()
+    return text, "" if f"%({parameter})s" in text else f"it does not use %({parameter})s"
 
 
 def _difference(connection: Any, name: str, text: str, value: Any) -> str:
