@@ -146,6 +146,11 @@ class Search:
             prefix, texts = run.choices[:at], tuple(p.texts for p in run.points[: at + 1])
             faulted = any(c.fault for c in prefix)
             alternatives = [c for c in follower.allowed(run, at) if c != point.chosen.plain]
+            if len(point.enabled) > 1 and spins(
+                run, at, times=2
+            ):  # one more turn of its loop changes nothing
+                self.coverage.pruned += len(alternatives)
+                alternatives = []
             for choice in alternatives:
                 if choice in asleep:
                     self.coverage.pruned += 1
@@ -219,7 +224,8 @@ class Follower:
         before = run.choices[-1].caller if run.choices else 0
         allowed = [c for c in self._symmetric(run, enabled) if c not in self.asleep[-1]] or list(enabled)
         if spins(run):  # it waits for somebody by asking again and again: let the others come
-            return next((c for c in allowed if c.caller != before), allowed[0])
+            moved = {c.caller: at for at, c in enumerate(run.choices)}
+            return min(allowed, key=lambda c: moved.get(c.caller, -1))
         return next((c for c in allowed if c.caller == before), allowed[0])
 
     def allowed(self, run: Run, at: int) -> list[Choice]:
@@ -244,15 +250,32 @@ class Follower:
         )
 
 
-def spins(run: Run, *, times: int = 4, longest: int = 6) -> bool:
-    """Whether the caller that moved last has only repeated the same few statements for a while."""
-    texts: list[str] = []
-    for point in reversed(run.points):
-        if point.chosen.caller != run.points[-1].chosen.caller or len(texts) == times * longest:
-            break
-        texts.append(point.texts[point.enabled.index(point.chosen.plain)])
+def spins(run: Run, upto: int | None = None, *, times: int = 3, longest: int = 6) -> bool:
+    """Whether the caller that moved last has for a while only repeated the same few statements, to no effect:
+    same parameters, same reply, as a loop around NOWAIT or a lock that is only tried. upto: only so many moves."""
+    choices = run.choices[:upto]
+    last = choices[-1].caller if choices else 0
+    tail = list(itertools.takewhile(lambda c: c.caller == last, reversed(choices)))[: times * longest]
+    texts = [_text(run, len(choices) - 1 - i) for i in range(len(tail))]
+    if not _repeats(texts, times, longest):
+        return False
+    went: dict[int, object] = {}
+    for kind, statement, at in run.events:
+        if kind == "go" and at >= len(choices) - len(tail):
+            said = (statement.sqlstate, tuple(statement.raw_rows), statement.tag)
+            went.setdefault(at, (statement.sql, statement.bind, said))
+    return _repeats([went.get(len(choices) - 1 - i) for i in range(len(tail))], times, longest)
+
+
+def _text(run: Run, at: int) -> str:
+    point = run.points[at]
+    return point.texts[point.enabled.index(point.chosen.plain)]
+
+
+def _repeats(moves: Sequence[object], times: int, longest: int) -> bool:
+    """Whether the moves, last one first, are `times` turns of one loop of at most `longest` moves."""
     return any(
-        len(texts) >= times * period and all(texts[i] == texts[i % period] for i in range(times * period))
+        len(moves) >= times * period and all(moves[i] == moves[i % period] for i in range(times * period))
         for period in range(1, longest + 1)
     )
 
