@@ -58,3 +58,104 @@ def upsert_price(conn: psycopg.Connection, sku: str, price: Decimal, at: datetim
 
 
 # %% check="upsert_price"
+
+# %% [markdown]
+# ## 2. An event, handled once (`handle_event`)
+#
+# A broker delivers events **at least once**: it repeats each until your function returns, and sometimes after that; some overtake others, and two processes may be given the same one at the same moment.
+#
+# ```sql
+# CREATE TABLE balances (customer_id bigint PRIMARY KEY, points int NOT NULL);
+# CREATE TABLE inbox (event_id text PRIMARY KEY, handled_at timestamptz NOT NULL DEFAULT now());
+# ```
+#
+# `handle_event(conn, event)` handles one event, a dict like `{"id": "evt_4711", "customer_id": 17, "points": 25, "created": "2030-01-01T12:00:00+00:00"}`.
+#
+# - It adds `points` (possibly negative) to the customer's balance; a customer without a row gets one.
+# - Each event has its effect **once**, however often it comes, in whatever order, to however many processes at once.
+# - Events are told apart by `id` alone: two events may say the same otherwise.
+# - An event that was handled before is no error: the call returns. A call that raises is delivered again.
+# - Cut short anywhere, all of its effect is there or none, and delivering it again makes it right.
+# - Events of different customers never wait for each other.
+#
+# `inbox` is there for you to use; nobody looks into it. What your process remembers in memory does not survive it.
+#
+# Example: 100 points, then `evt_1` (+25), `evt_2` (-5) and `evt_1` again leave 120.
+
+# %% answer="handle_event"
+def handle_event(conn: psycopg.Connection, event: dict) -> None:
+    """Books the event's points on its customer's balance, once for each event id; commits."""
+    ### BEGIN SOLUTION
+    # Memory and effect share one transaction, so no crash comes between, and the unique key makes a second handler wait
+    # for the outcome of the first. Booking first and letting the key refuse works too; a ledger with the event id can replace the inbox.
+    with conn.transaction():
+        fresh = conn.execute(
+            "INSERT INTO inbox (event_id) VALUES (%s) ON CONFLICT (event_id) DO NOTHING RETURNING event_id",
+            [event["id"]],
+        ).fetchone()
+        if fresh is None:
+            return
+        conn.execute(
+            "INSERT INTO balances AS had (customer_id, points) VALUES (%s, %s) "
+            "ON CONFLICT (customer_id) DO UPDATE SET points = had.points + excluded.points",
+            [event["customer_id"], event["points"]],
+        )
+    ### END SOLUTION
+
+
+# %% check="handle_event"
+
+# %% [markdown]
+# ## 3. Webhooks (`apply_webhook`)
+#
+# A payment provider tells what became of each payment by webhooks. They come twice, out of order, at the same moment, and some never come.
+#
+# ```sql
+# CREATE TABLE payments (
+#     reference text PRIMARY KEY,
+#     status    text NOT NULL,
+#     amount    int NOT NULL,       -- cents
+#     refunded  int NOT NULL,       -- cents given back so far, in all
+#     sequence  int NOT NULL        -- of the event this row shows
+# );
+# CREATE TABLE webhooks (event_id text PRIMARY KEY, received_at timestamptz NOT NULL DEFAULT now());
+# ```
+#
+# `apply_webhook(conn, event)` applies one, a dict like this:
+#
+# ```python
+# {"id": "evt_order-7_5", "type": "charge.refunded", "created": 1893499200, "sequence": 5,
+#  "data": {"reference": "order-7", "amount": 5000, "status": "refunded", "refunded": 1250}}
+# ```
+#
+# - `sequence` counts the events of one payment from 1, in the order in which they happened. `created` is in whole seconds, so several events may share it.
+# - `data` is the **whole state** of the payment at that point. A status may come back: a dispute (`disputed`) that is won ends in `succeeded` again.
+# - Whatever has arrived, the row of a payment shows the state of the event with the highest `sequence` among them, complete, with that sequence. It does not wait for events that are missing.
+# - Duplicates and events that come too late change nothing and are no error.
+# - All this holds under concurrent deliveries, and for a delivery that is cut short anywhere and then repeated.
+# - Events of different payments never wait for each other.
+#
+# `webhooks` is there for you if you want it; nobody looks into it.
+
+# %% answer="apply_webhook"
+def apply_webhook(conn: psycopg.Connection, event: dict) -> None:
+    """Brings the payment's row to the event's state if that is newer than what the row shows; commits."""
+    ### BEGIN SOLUTION
+    # Every event tells the whole state, so the newest one is enough: gaps need no waiting and duplicates no inbox.
+    # Had the events told only changes, all of them would be needed, and with them an inbox and a way to fetch what is missing.
+    with conn.transaction():
+        conn.execute(
+            """
+            INSERT INTO payments AS shown (reference, status, amount, refunded, sequence)
+            VALUES (%(reference)s, %(status)s, %(amount)s, %(refunded)s, %(sequence)s)
+            ON CONFLICT (reference) DO UPDATE
+               SET (status, amount, refunded, sequence)
+                 = (excluded.status, excluded.amount, excluded.refunded, excluded.sequence)
+             WHERE excluded.sequence > shown.sequence
+            """,
+            {**event["data"], "sequence": event["sequence"]},
+        )
+    ### END SOLUTION
+
+
+# %% check="apply_webhook"

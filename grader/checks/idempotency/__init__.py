@@ -6,8 +6,12 @@ One module an exercise; importing them here, in the lab's order, registers them.
 # isort: off
 from grader.checks.idempotency.unit import lab
 from grader.checks.idempotency import upsert_price
+from grader.checks.idempotency import handle_event
+from grader.checks.idempotency import apply_webhook
 
 __all__ = [
+    "apply_webhook",
+    "handle_event",
     "lab",
     "upsert_price",
 ]

@@ -7,17 +7,20 @@ set arrive, each at least once, what is stored in the end must be the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from grader.checks.concurrency import Part, Rehearsal, Scene, blame, covered, holds, left_open
+from grader.checks.concurrency import CONN, Part, Rehearsal, Scene, blame, covered, holds, left_open
 from grader.checks.exercise import Ruling, fail, unknown
-from grader.checks.running import Reply
+from grader.checks.running import Answer, Reply, Resource, Worker
 from grader.instruments.explore import Run
 from grader.verdict import Evidence
 
 State = list[list[str]]  # rows as text, JSON-safe
 NEVER = "An earlier call never came back, so this was not tried."
+ENOUGH = 5  # broken runs of one scene after which the rest is not played
+MOST = 100  # schedules of two deliveries
+PATIENCE = 3.0  # seconds for one delivery, a safety net
 TRIES = 4  # deliveries of one message before its sender gives up
 
 
@@ -76,19 +79,45 @@ class History:
         return any(r is None or r.ended for s in self.series for r in s.replies)
 
 
+DRIVER = """
+def __deliver__(name, conn, *args):
+    left = "idle"
+    try:
+        globals()[name](conn, *args)
+    finally:
+        if not conn.closed and conn.info.transaction_status.name != "IDLE":
+            left = "open"
+            conn.rollback()
+        if not conn.closed:
+            conn.autocommit = False
+            conn.isolation_level = conn.read_only = conn.deferrable = None
+            conn.row_factory = psycopg.rows.tuple_row
+    return left
+"""
+
+
 class Postman:
-    """Delivers messages of one kind. part(message): the call; words(message): for the learner."""
+    """Delivers messages of one kind to `exercise`. args(message): what follows `conn`; words(message): for the learner.
+
+    Deliveries one by one go to a process of their own, straight to the server; those at one moment to the callers
+    of `rehearsal`.
+    """
 
     def __init__(
         self,
+        answer: Answer,
         rehearsal: Rehearsal,
         reset: Callable[[], object],
         observe: Callable[[], State],
-        part: Callable[[Any], Part],
+        args: Callable[[Any], Sequence[Any]],
         words: Callable[[Any], str],
     ) -> None:
-        self.rehearsal, self.reset, self.observe = rehearsal, reset, observe
-        self.part, self.words = part, words
+        self.answer, self.rehearsal, self.reset, self.observe = answer, rehearsal, reset, observe
+        self.args, self.words = args, words
+        self._worker: Worker | None = None
+
+    def part(self, message: Any) -> Part:
+        return Part(self.answer.exercise, CONN, *self.args(message))
 
     def series(self, kind: str, what: str, messages: Sequence[Any], wanted: State) -> Series:
         """One after the other, undisturbed."""
@@ -138,6 +167,13 @@ class Postman:
                         if again is not None and (again.ok or again.ended):
                             break
 
+        broken: list[Run] = []
+
+        def stop(run: Run) -> bool:
+            if run.state["after"] != wanted:
+                broken.append(run)
+            return len(broken) >= ENOUGH
+
         def observe() -> Any:
             return {**seen, "after": self.observe()}
 
@@ -147,13 +183,21 @@ class Postman:
             reset=reset,
             observe=observe,
             recover=recover,
-            **more,
+            stop=stop,
+            **{"max_runs": MOST, **more},
         )
         return Staged(scene, wanted, start)
 
-    def _deliver(self, message: Any) -> Reply | None:
-        reply: Reply | None = self.rehearsal.alone(self.part(message), reset=lambda: None).replies[0]
-        return reply
+    def _deliver(self, message: Any) -> Reply:
+        if self._worker is None:
+            self._worker = self.answer.spawn(driver=DRIVER)
+        connection = Resource("connection", self.rehearsal.database.url(), id="conn")
+        reply = self._worker.call(
+            "__deliver__", self.answer.exercise, connection, *self.args(message), timeout=PATIENCE
+        )
+        if reply.ended:
+            self._worker = None
+        return replace(reply, connections={"left": str(reply.value)}) if reply.ok else reply
 
 
 def serve(found: Sequence[Series], expected: str, stored: Callable[[State], str]) -> Ruling:

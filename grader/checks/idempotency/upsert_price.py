@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import permutations
 from typing import Any
 
-from grader.checks.concurrency import CONN, Part, Rehearsal, all_end
+from grader.checks.concurrency import Rehearsal, all_end
 from grader.checks.exercise import Ruling
 from grader.checks.idempotency.deliveries import (
     History,
@@ -80,7 +80,7 @@ def upsert_price(answer: Answer, bench: Bench) -> History:
 
     history = History()
     with Rehearsal(answer, bench, database, callers=3) as rehearsal:
-        post = Postman(rehearsal, tables, observe, lambda m: Part("upsert_price", CONN, *m), words)
+        post = Postman(answer, rehearsal, tables, observe, lambda m: m, words)
 
         def series(kind: str, what: str, *messages: Message) -> None:
             if not history.hopeless:

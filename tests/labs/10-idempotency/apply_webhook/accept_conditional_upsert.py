@@ -1,0 +1,12 @@
+# accepts: one upsert with the condition inside
+def apply_webhook(conn, event):
+    with conn.transaction():
+        conn.execute(
+            """INSERT INTO payments AS p (reference, status, amount, refunded, sequence)
+               VALUES (%(reference)s, %(status)s, %(amount)s, %(refunded)s, %(sequence)s)
+               ON CONFLICT (reference) DO UPDATE
+               SET status = excluded.status, amount = excluded.amount, refunded = excluded.refunded,
+                   sequence = excluded.sequence
+               WHERE p.sequence < excluded.sequence""",
+            {**event["data"], "sequence": event["sequence"]},
+        )
