@@ -171,7 +171,7 @@ watch.look("B", "C", "D")
 watch.look("B", "C")
 
 # %% [markdown]
-# COMMIT and ROLLBACK wrote nothing into these versions: they only changed what is known about a transaction, which is why neither of them has to visit the rows again.
+# COMMIT and ROLLBACK did not touch these versions: they only changed what is known about a transaction, which is why neither of them has to visit the rows again.
 # B, at READ COMMITTED, takes a new snapshot for each statement and reads what A committed.
 # C keeps the snapshot of its first statement and goes on reading 100.
 #
@@ -238,6 +238,8 @@ watch.look("B", "C")
 
 # %%
 # %session close
+
+
 def naive(conn, source, target, amount):
     (held,) = conn.execute("SELECT balance FROM accounts WHERE id = %s", [source]).fetchone()
     if held >= amount:
@@ -251,7 +253,7 @@ print(f"{len(found.runs)} orders, money appears in {len(found.failures)} of them
 print("right:", [run.schedule for run in found.runs if not run.problem])
 
 # %% [markdown]
-# Only the orders in which one call is over before the other begins are right, and those are the ones a test run by hand ever sees.
+# Only the orders in which one call is over before the other begins are right, and a test that makes one call after the other sees nothing else.
 # This is the simplest wrong one: step through it, or read it as a whole where nothing moves.
 
 # %%
@@ -302,7 +304,9 @@ steps(found.counterexample)
 # Lost update and write skew are two of ten named anomalies.
 # The SQL standard names three and defines them loosely; the list here is Adya's, and the idea of one small program for each is Martin Kleppmann's *Hermitage*.
 #
-# **Predict.** Before you run it: in how many of the thirty cells does the anomaly happen on PostgreSQL?
+# The next cell runs all ten programs at all three levels, on the server that is running now.
+#
+# **Predict.** In how many of the thirty cells does the anomaly happen?
 
 # %%
 draw_grid(db)
@@ -375,7 +379,7 @@ for level in (IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE):
           f"with it: {len(three.failures)} of {len(three.runs)}")
     bad = three.counterexample or bad
 
-still(bad)
+still(bad, names=["deposit", "withdrawal", "report"])
 
 # %% [markdown]
 # Without the reader every outcome is that of some serial order: the withdrawal first, then the deposit.

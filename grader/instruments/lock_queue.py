@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,8 +40,9 @@ def lock_queue(connection: psycopg.Connection[Any]) -> list[dict[str, Any]]:
 
 
 def _wanted(mode: str | None, kind: str | None, relation: str | None) -> str:
-    """A lock in words: "AccessExclusiveLock on products"."""
+    """A lock as LOCK TABLE spells it: "ACCESS EXCLUSIVE on products"."""
     if mode is None:
         return ""
     what: Mapping[str, str] = {"transactionid": "the end of a transaction", "tuple": f"a row of {relation}"}
-    return f"{mode} on {what.get(str(kind), relation or str(kind))}"
+    spelt = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", mode.removesuffix("Lock")).upper()
+    return f"{spelt} on {what.get(str(kind), relation or str(kind))}"

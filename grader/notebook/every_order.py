@@ -86,6 +86,7 @@ def _stage(
 def _guarded(connection: psycopg.Connection[Any], function: Callable[..., Any], *args: Any) -> Any:
     """What a connection pool does: the next borrower gets a connection without an open transaction."""
     connection.isolation_level = None
+    connection.prepare_threshold = None  # else later runs send other statements than earlier ones
     try:
         value = function(connection, *args)
     except BaseException:
@@ -112,17 +113,27 @@ def compare(found: Mapping[str, Exploration]) -> Table:
     return Table(columns, rows, len(rows), "counts of orders, and of statements in the longest one")
 
 
-def steps(run: Run, conclusion: str = "") -> Steps:
-    """One order, to step through."""
-    return Steps(_data(run, conclusion))
+def steps(run: Run, conclusion: str = "", names: Sequence[str] = ()) -> Steps:
+    """One order, to step through. names: of the calls, in place of T1, T2, ..."""
+    return Steps(_data(run, conclusion, names))
 
 
-def still(run: Run, conclusion: str = "") -> Picture:
+def still(run: Run, conclusion: str = "", names: Sequence[str] = ()) -> Picture:
     """One order, whole."""
-    return picture_of(_data(run, conclusion))
+    return picture_of(_data(run, conclusion, names))
 
 
-def _data(run: Run, conclusion: str) -> dict[str, Any]:
+def _data(run: Run, conclusion: str, names: Sequence[str]) -> dict[str, Any]:
     """conclusion: said beneath a run with which nothing is wrong, or in place of its problem."""
     data = timeline(run, conclusion)
-    return data if run.problem else {**data, "broken_at": None}
+    called = {f"T{number}": name for number, name in enumerate(names, 1)}
+
+    def named(lane: Any) -> Any:
+        return called.get(lane, lane)
+
+    return {
+        **data,
+        "lanes": [named(lane) for lane in data["lanes"]],
+        "steps": [{**s, "lane": named(s["lane"]), "waits_for": named(s["waits_for"])} for s in data["steps"]],
+        "broken_at": data["broken_at"] if run.problem else None,
+    }

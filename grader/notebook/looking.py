@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import psycopg
+
 from grader.notebook import sessions
 from grader.notebook.picture import Picture
 from grader.notebook.scratch import Scratch
@@ -22,15 +24,22 @@ class RowWatch:
         self.scratch, self.table, self.show = scratch, table, show
         self.names: dict[int, str] = {}
 
-    def look(self, *readers: str) -> Picture:
-        """The versions now, and which of them each of the named sessions reads."""
+    def look(self, *readers: str) -> Picture | None:
+        """The versions now, and which of them each of the named sessions reads.
+
+        On a server that does not let us look into pages, None, with the reason printed.
+        """
         from grader.instruments.row_versions import row_versions
         from grader.show.row_versions import row_versions_svg, row_versions_text
 
         with self.scratch.connect("admin") as admin:
             for xid, name in admin.execute(_WRITERS).fetchall():
                 self.names[xid] = name.removeprefix("session ")
-            found = row_versions(admin, self.table, self.names, self.show)
+            try:
+                found = row_versions(admin, self.table, self.names, self.show)
+            except (psycopg.errors.UndefinedFunction, psycopg.errors.InsufficientPrivilege) as error:
+                print(f"This server does not show its pages ({error.diag.message_primary}).")
+                return None
         seen = {r: self._place(r) for r in readers}
         return Picture(row_versions_svg(found, seen), row_versions_text(found, seen))
 
@@ -57,4 +66,5 @@ def draw_grid(scratch: Scratch) -> Picture:
     grid = measure(scratch.url(), scratch.url("admin"))
     titles = {a.name: a.title for a in ANOMALIES}
     caption = f"Measured on PostgreSQL {scratch.server.major}, one telling schedule a cell."
-    return Picture(anomaly_grid_svg(grid, titles, caption=caption), anomaly_grid_text(grid, titles))
+    meanings = {a.name: a.meaning for a in ANOMALIES}
+    return Picture(anomaly_grid_svg(grid, titles, meanings, caption), anomaly_grid_text(grid, titles))

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from grader.show import svg
+from grader.show.words import wrap
 
 WIDTH = 860
-_HEAD, _ROW, _NAMES = 58, 34, 330
+_HEAD, _ROW, _NAMES = 58, 50, 424
 _WORDS = {"allowed": "happens", "prevented": "prevented"}
 
 Grid = Mapping[str, Mapping[str, str]]  # anomaly -> level -> "allowed" or "prevented"
 
 
-def anomaly_grid_svg(grid: Grid, titles: Mapping[str, str], width: int = WIDTH, caption: str = "") -> str:
-    """One row an anomaly, one column a level. titles: the anomaly's name in words; caption: a line beneath."""
+def anomaly_grid_svg(
+    grid: Grid, titles: Mapping[str, str], meanings: Mapping[str, str], caption: str = "", width: int = WIDTH
+) -> str:
+    """One row an anomaly, one column a level.
+
+    titles: the anomaly's name in words; meanings: a sentence on it; caption: a line beneath.
+    """
     levels = _levels(grid)
     column = (width - _NAMES - 20) / max(len(levels), 1)
     parts = []
@@ -24,8 +30,12 @@ def anomaly_grid_svg(grid: Grid, titles: Mapping[str, str], width: int = WIDTH, 
     parts.append(svg.line(12, 46, width - 12, 46, svg.MUTED, 1.2))
     y = float(_HEAD)
     for name, cells in grid.items():
-        parts.append(svg.text(18, y + 18, name, size=12.5, weight="bold"))
-        parts.append(svg.text(112, y + 18, titles.get(name, ""), size=13, family=svg.SANS))
+        parts.append(svg.text(18, y + 13, name, size=12.5, weight="bold"))
+        parts.append(svg.text(104, y + 13, titles.get(name, ""), size=13, weight="bold", family=svg.SANS))
+        for number, words in enumerate(wrap(meanings.get(name, ""), 54, max_lines=2)):
+            parts.append(
+                svg.text(104, y + 27 + 12 * number, words, size=10.5, fill=svg.MUTED, family=svg.SANS)
+            )
         for number, level in enumerate(levels):
             parts.append(_cell(_NAMES + number * column + 5, y, column - 10, cells[level]))
         y += _ROW
@@ -44,7 +54,7 @@ def _cell(x: float, y: float, width: float, state: str) -> str:
         x,
         y,
         width,
-        _ROW - 7,
+        _ROW - 14,
         fill="#fdeceb" if bad else "#eff7f1",
         stroke=colour,
         stroke_width=1.8 if bad else 0.8,
@@ -52,7 +62,7 @@ def _cell(x: float, y: float, width: float, state: str) -> str:
     )
     said = svg.text(
         x + width / 2,
-        y + 18,
+        y + 23,
         f"{mark} {words}",
         size=12.5,
         fill=colour,

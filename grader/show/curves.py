@@ -29,16 +29,10 @@ def curves_svg(curves: Curves, x: str, y: str) -> str:
         svg.line(_LEFT, _TOP, _LEFT, _TOP + high),
         svg.line(_LEFT, _TOP + high, _LEFT + wide, _TOP + high),
     ]
-    for share in (0, 0.5, 1):
-        px, py = at(most_x * share, most_y * share)
-        parts.append(
-            svg.text(_LEFT - 8, py + 4, number(round(most_y * share)), size=11, fill=svg.MUTED, anchor="end")
-        )
-        parts.append(
-            svg.text(
-                px, _TOP + high + 16, number(round(most_x * share)), size=11, fill=svg.MUTED, anchor="middle"
-            )
-        )
+    for tick_x, tick_y in ((0, 0), (most_x // 2, most_y // 2), (most_x, most_y)):
+        px, py = at(tick_x, tick_y)
+        parts.append(svg.text(_LEFT - 8, py + 4, number(tick_y), size=11, fill=svg.MUTED, anchor="end"))
+        parts.append(svg.text(px, _TOP + high + 16, number(tick_x), size=11, fill=svg.MUTED, anchor="middle"))
         parts.append(svg.line(_LEFT, py, _LEFT + wide, py, svg.RULE, 0.6))
     parts.append(svg.text(_LEFT, _TOP - 9, y, size=12, fill=svg.MUTED, family=svg.SANS))
     parts.append(

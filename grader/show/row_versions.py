@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from grader.show import svg
 
-_BOX, _GAP, _TOP = 232.0, 46.0, 30.0
+_BOX, _GAP, _TOP = 244.0, 42.0, 30.0
 _STATE_MARK = {"committed": "✓", "in progress": "…", "aborted": "✗"}
 
 RowVersion = Mapping[str, str]
@@ -31,9 +31,9 @@ def row_versions_svg(versions: Sequence[RowVersion], readers: Mapping[str, str] 
             parts.append(_arrow(x + _BOX, left[version["next"]], _TOP + 52))
         seen_by = [name for name, place in readers.items() if place == version["place"]]
         for number, name in enumerate(seen_by):
-            words, y = f"{name} reads this one", _TOP + 140 + 22 * number
+            words, y = f"{name} reads this one", _TOP + 128 + 22 * number
             parts.append(svg.tag(x, y, words, svg.QUIET)[0])
-    height = _TOP + 128 + 22 * most
+    height = _TOP + 118 + 22 * most
     return svg.document(parts, width, height, f"{len(versions)} versions of a row.")
 
 
