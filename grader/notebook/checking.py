@@ -14,7 +14,7 @@ from grader.notebook.history import AnswerMissing, find_answer
 from grader.notebook.judge_client import JudgeClient, JudgeFailed
 from grader.notebook.results import CheckResult, Note
 from grader.show.headline import headline
-from grader.verdict import Status, Verdict
+from grader.verdict import Outcome, Status, Verdict
 
 if TYPE_CHECKING:
     from grader.checks.exercise import Exercise
@@ -70,7 +70,8 @@ def replay(desk: Desk, exercise: Exercise[Any], schedule: str) -> Any:
     except AnswerMissing as missing:
         return _show(desk, line, _unjudged(desk, exercise, Status.NOT_ANSWERED, str(missing)))
     verdict = _judge(desk, exercise, source, line, schedule)
-    timelines = [e for f in verdict.findings for e in f.evidence if e.kind == "timeline"]
+    failed_first = sorted(verdict.findings, key=lambda f: f.outcome is not Outcome.FAIL)
+    timelines = [e for f in failed_first for e in f.evidence if e.kind == "timeline"]
     if timelines:
         line.end(f"under the schedule {schedule}")
         return Steps(timelines[0].data)
