@@ -147,9 +147,9 @@ def bind(query: str, name: str, value: Any) -> compose.Composed:
 
 
 def _try(database: Database, given: Mapping[Any, Any], name: str, values: list[Any], few: list[Any]) -> Tried:
-    text, error = _one_query(given.get(name), parameter := PARAMETER[name])
-    if error:
-        return Tried(error=error)
+    text, wrong = _one_query(given.get(name), parameter := PARAMETER[name])
+    if wrong:
+        return Tried(error=wrong)
     connection = database.connection("learner")
     try:
         connection.execute(f"SET statement_timeout = '{_SECONDS}s'")
