@@ -14,6 +14,7 @@ import psycopg
 
 from grader import services, shop
 from grader.checks.exercise import InfrastructureFault, Rejected
+from grader.judge import role_settings
 from grader.judge.launch import Place
 from grader.judge.own_redis import OwnRedis
 
@@ -31,6 +32,7 @@ class JudgedBench:
         self._place = place
         self._databases: list[JudgedDatabase] = []
         self._redis: OwnRedis | None = None
+        self._settings: dict[str, str] | None = None
 
     @property
     def postgres(self) -> services.PostgresServer:
@@ -49,6 +51,8 @@ class JudgedBench:
     def database(self, template: str = "shop_small") -> JudgedDatabase:
         name = f"check_{os.getpid()}_{next(_numbers)}"
         try:
+            if self._settings is None and not self._place.owned:
+                self._settings = role_settings.stored(self._place.postgres)
             shop.clone(self._place.postgres, template, name)
         except psycopg.Error as error:
             raise InfrastructureFault(f"a fresh database could not be made: {error}") from error
@@ -72,6 +76,9 @@ class JudgedBench:
             if not self._place.owned:
                 with contextlib.suppress(psycopg.Error):
                     shop.drop(self._place.postgres, database.name)
+        if self._settings is not None:
+            with contextlib.suppress(psycopg.Error):
+                role_settings.restore(self._place.postgres, self._settings)
 
 
 class JudgedDatabase:
