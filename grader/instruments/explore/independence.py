@@ -37,6 +37,7 @@ _LOCKING = re.compile(r"\bfor\s+(update|share|no\s+key|key)\b|\binto\b", re.IGNO
 _WRITE = re.compile(r"(insert|update|delete|merge)\b", re.IGNORECASE)
 _ROLLBACK = re.compile(r"(rollback|abort)\s*(work|transaction)?\s*;?$", re.IGNORECASE)
 _COMMIT = re.compile(r"(commit|end)\s*(work|transaction)?\s*;?$", re.IGNORECASE)
+_BRACKET = re.compile(r"(begin|start\s+transaction|savepoint|release|rollback)\b[^;]*;?$", re.IGNORECASE)
 _SERIALIZABLE = re.compile(r"serializable|isolation|characteristics|set_config", re.IGNORECASE)
 
 
@@ -66,6 +67,16 @@ def _calls(text: str) -> list[tuple[str, int]]:
 def _is_table(text: str, at: int) -> bool:
     """`insert into accounts (id, ...)`: a name with a column list, not a call."""
     return re.search(r"\binto\s+$", text[:at], re.IGNORECASE) is not None
+
+
+@functools.lru_cache(maxsize=4096)
+def leaves_session_alone(sql: str) -> bool:
+    """Whether nothing of the session is left changed once the statement's transaction has ended.
+
+    Only true where the database holds no functions of anybody's own, which triggers and views might call.
+    """
+    text = plain(sql)
+    return effect(sql, True, False) in ("read", "write", "quiet end") or bool(_BRACKET.match(text))
 
 
 @functools.lru_cache(maxsize=4096)

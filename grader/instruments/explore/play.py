@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from grader.instruments.explore.independence import Effect, changes_rules, effect
+from grader.instruments.explore.independence import Effect, changes_rules, effect, leaves_session_alone
 from grader.instruments.explore.run import Ending, Point, Run, Wait
 from grader.instruments.explore.schedule import Choice
 from grader.instruments.explore.stage import Caller, Lane, Stage
@@ -226,7 +226,11 @@ class Play:
         if statement.number > self.limits.statements:
             self._give_up(lane)
         elif self._unnoticed(session, statement):
-            self._release(session)
+            if session.can_postpone:
+                self._record("go", session, statement)
+                session.postpone()
+            else:
+                self._release(session)
         elif session in self._prepared:
             self._release(session, lose_reply=self._prepared.pop(session))
 
@@ -253,8 +257,7 @@ class Play:
         proxy = self.stage.proxy
         look = FIRST_LOOK
         while True:
-            running = [s for s in proxy.sessions if s.current is not None]
-            thinking = [lane for lane in self._lanes if self._thinks(lane)]
+            running, thinking = self._survey()
             if thinking or not proxy.tidy:
                 if self._pump(0.001 if any(lane.silent_call for lane in thinking) else 0.02):
                     continue
@@ -288,13 +291,18 @@ class Play:
             self._busy_since.clear()
         return moved
 
-    def _thinks(self, lane: Lane) -> bool:
-        """The caller is busy on its own: nothing of it is held, or waits for the server."""
-        if lane.ended or lane in self._asleep:
-            return False
-        return all(
-            s.held is None and s.current is None for s in self.stage.proxy.sessions if s.lane == lane.name
-        )
+    def _survey(self) -> tuple[list[Session], list[Lane]]:
+        """Sessions with a statement under way; callers busy on their own, with nothing held or under way."""
+        running = []
+        engaged = set()
+        for session in self.stage.proxy.sessions:
+            if session.current is not None:
+                running.append(session)
+                engaged.add(session.lane)
+            elif session.held is not None:
+                engaged.add(session.lane)
+        idle = [x for x in self._lanes if not x.ended and x.name not in engaged and x not in self._asleep]
+        return running, idle
 
     def _all_wait(self, running: list[Session]) -> bool:
         """Asks the server whether everything under way waits for one of our sessions, in no circle."""
@@ -416,19 +424,23 @@ class Play:
         for session in sessions:
             if session.status != "I" or session.current is not None or session.held is not None:
                 self.run.left_open.append(session.name)
-        mine = [s for s in self.run.statements if s.lane == lane.name]
+        ours = self.run.statements
+        mine = [s for s in ours if s.lane == lane.name]
         if (
             lane.killed
             or getattr(reply, "ended", None)
             or lane.name in self.stage.proxy.broken
             or any(s.name in self.run.left_open for s in sessions)
             or any(s.state in ("cut", "lost") for s in mine)
-            or any("pg_terminate_backend" in s.sql.lower() for s in self.run.statements)
+            or any("pg_terminate_backend" in s.sql.lower() for s in ours)
         ):
             lane.retire()
         else:
-            for session in sessions:
-                session.refresh()
+            if not all(leaves_session_alone(s.sql) for s in mine):
+                self.stage.has_functions = True  # may have made some
+            if self.stage.has_functions:
+                for session in sessions:
+                    session.refresh()
 
 
 def _ending(lane: Lane, reply: Any, given_up: Ending) -> Ending:

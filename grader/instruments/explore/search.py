@@ -12,6 +12,7 @@ from grader.instruments.explore.independence import commute
 from grader.instruments.explore.play import Chooser
 from grader.instruments.explore.run import Point, Run
 from grader.instruments.explore.schedule import Choice
+from grader.instruments.pgwire import Statement
 
 
 @dataclass(order=True)
@@ -39,6 +40,7 @@ class Coverage:
     bound: int | None = None  # all schedules with at most so many changes of turn were explored
     symmetric: int = 0  # how many callers were taken as interchangeable
     pruned: int = 0  # branches that would only have swapped neighbouring independent statements
+    idle: int = 0  # branches that would only have added turns of a loop which the server refuses
     diverged: int = 0
     timed: int = 0
     waiting: int = 0  # branches left when the limit was reached
@@ -63,6 +65,8 @@ class Coverage:
             text += f"; {self.symmetric} interchangeable callers counted once"
         if self.pruned:
             text += f"; {self.pruned} branches skipped that only swap independent statements"
+        if self.idle:
+            text += f"; {self.idle} branches skipped that only add turns to a loop of refused attempts"
         if self.diverged:
             text += f"; {self.diverged} runs did not repeat: the statements differ from run to run"
         if self.timed:
@@ -146,10 +150,8 @@ class Search:
             prefix, texts = run.choices[:at], tuple(p.texts for p in run.points[: at + 1])
             faulted = any(c.fault for c in prefix)
             alternatives = [c for c in follower.allowed(run, at) if c != point.chosen.plain]
-            if len(point.enabled) > 1 and spins(
-                run, at, times=2
-            ):  # one more turn of its loop changes nothing
-                self.coverage.pruned += len(alternatives)
+            if len(point.enabled) > 1 and spins(run, at, times=2, refused=True):
+                self.coverage.idle += len(alternatives)  # others may come before any turn of its loop
                 alternatives = []
             for choice in alternatives:
                 if choice in asleep:
@@ -250,21 +252,34 @@ class Follower:
         )
 
 
-def spins(run: Run, upto: int | None = None, *, times: int = 3, longest: int = 6) -> bool:
+def spins(
+    run: Run, upto: int | None = None, *, times: int = 3, longest: int = 6, refused: bool = False
+) -> bool:
     """Whether the caller that moved last has for a while only repeated the same few statements, to no effect:
-    same parameters, same reply, as a loop around NOWAIT or a lock that is only tried. upto: only so many moves."""
+    same parameters, same reply, as a loop around NOWAIT or a lock that is only tried. upto: only so many moves.
+
+    refused: only if the server said no in every turn, so that a turn more or less decides nothing. Two equal
+    reads in a row are no such loop: somebody may come between the second and what is done with it.
+    """
     choices = run.choices[:upto]
     last = choices[-1].caller if choices else 0
     tail = list(itertools.takewhile(lambda c: c.caller == last, reversed(choices)))[: times * longest]
-    texts = [_text(run, len(choices) - 1 - i) for i in range(len(tail))]
-    if not _repeats(texts, times, longest):
+    if not _period([_text(run, len(choices) - 1 - i) for i in range(len(tail))], times, longest):
         return False
-    went: dict[int, object] = {}
-    for kind, statement, at in run.events:
-        if kind == "go" and at >= len(choices) - len(tail):
-            said = (statement.sqlstate, tuple(statement.raw_rows), statement.tag)
-            went.setdefault(at, (statement.sql, statement.bind, said))
-    return _repeats([went.get(len(choices) - 1 - i) for i in range(len(tail))], times, longest)
+    first = len(choices) - len(tail)
+    went = {at: s for kind, s, at in reversed(run.events) if kind == "go" and first <= at < len(choices)}
+    turns = [went.get(len(choices) - 1 - i) for i in range(len(tail))]
+    said = [s and (s.sql, s.bind, s.sqlstate, tuple(s.raw_rows), s.tag) for s in turns]
+    period = _period(said, times, longest)
+    if not period or None in said[: times * period]:
+        return False
+    return not refused or any(s is not None and _refused(s) for s in turns[:period])
+
+
+def _refused(statement: Statement) -> bool:
+    """The server said no: an error, or a lock that was tried in vain."""
+    tried = "pg_try_advisory" in statement.sql.lower()
+    return bool(statement.error) or (tried and not any(map(any, statement.rows)))
 
 
 def _text(run: Run, at: int) -> str:
@@ -272,12 +287,12 @@ def _text(run: Run, at: int) -> str:
     return point.texts[point.enabled.index(point.chosen.plain)]
 
 
-def _repeats(moves: Sequence[object], times: int, longest: int) -> bool:
-    """Whether the moves, last one first, are `times` turns of one loop of at most `longest` moves."""
-    return any(
-        len(moves) >= times * period and all(moves[i] == moves[i % period] for i in range(times * period))
-        for period in range(1, longest + 1)
-    )
+def _period(moves: Sequence[object], times: int, longest: int) -> int:
+    """The length of a loop of which the moves, last one first, begin with `times` turns; 0 if there is none."""
+    for period in range(1, longest + 1):
+        if len(moves) >= times * period and all(moves[i] == moves[i % period] for i in range(times * period)):
+            return period
+    return 0
 
 
 def _independent(point: Point, a: Choice, b: Choice) -> bool:

@@ -14,6 +14,12 @@ import psycopg
 from grader.instruments.explore.observer import Observer
 from grader.instruments.pgwire import PgProxy, Session
 
+_OWN_FUNCTIONS = """
+select exists (select from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+               where n.nspname not in ('pg_catalog', 'information_schema')
+               and not exists (select from pg_catalog.pg_depend d where d.objid = p.oid and d.deptype = 'e'))
+"""
+
 
 class CallUnderWay(Protocol):
     """What a caller's `begin` returns: see `grader.checks.running.Call`. A `fileno()` that is readable when
@@ -115,6 +121,7 @@ class Stage:
 
     def __init__(self, url: str, observer_url: str, *, callers: int = 2, folder: str | None = None) -> None:
         self.observer = Observer(observer_url)
+        self.has_functions = True  # of somebody's own: statements may do more than they say
         self.strict = False  # sessions start at another level than READ COMMITTED
         self.deadlock_timeout = self._hasten_deadlocks(url)
         self.proxy = PgProxy(
@@ -144,6 +151,8 @@ class Stage:
                 "select setting::float / 1000 from pg_catalog.pg_settings where name = 'deadlock_timeout'"
             ).fetchone()
             level = probe.execute("show default_transaction_isolation").fetchone()
+            own = probe.execute(_OWN_FUNCTIONS).fetchone()
+            self.has_functions = own != (False,)
             self.strict = level != ("read committed",)
         return float(row[0]) if row else 1.0
 
@@ -173,7 +182,7 @@ class Stage:
 
     def sweep(self) -> list[int]:
         """Waits until backends that were left have gone, ending those that stay; returns the ended ones."""
-        if self.proxy.settle(0.2):
+        if self.proxy.settle(1.0):
             return []
         stuck = [b.pid for b in self.proxy.leaving() if b.pid]
         self.observer.terminate(stuck)

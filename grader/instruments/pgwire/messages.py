@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import functools
 import struct
 import uuid
 from typing import Any
@@ -46,6 +47,12 @@ def split(buffer: bytearray) -> list[bytes]:
     return messages
 
 
+@functools.lru_cache(maxsize=256)
+def kinds(wire: bytes) -> bytes:
+    """The type bytes of several whole messages."""
+    return bytes(m[0] for m in split(bytearray(wire)))
+
+
 def query(sql: str) -> bytes:
     """A simple Query message."""
     body = sql.encode() + b"\x00"
@@ -68,6 +75,7 @@ def read_query(message: bytes) -> str:
     return message[5:-1].decode(errors="replace")
 
 
+@functools.lru_cache(maxsize=4096)
 def read_parse(message: bytes) -> tuple[str, str, tuple[int, ...]]:
     """Statement name, its text, and the parameter type oids the client declared."""
     name, at = _text(message, 5)
@@ -76,6 +84,7 @@ def read_parse(message: bytes) -> tuple[str, str, tuple[int, ...]]:
     return name, sql, struct.unpack_from(f"!{count}I", message, at + 2)
 
 
+@functools.lru_cache(maxsize=4096)
 def read_bind_names(message: bytes) -> tuple[str, str]:
     """Portal and statement name of a Bind message."""
     portal, at = _text(message, 5)
@@ -99,6 +108,7 @@ def read_bind(message: bytes) -> tuple[str, str, tuple[tuple[int, bytes | None],
     return portal, statement, tuple(values)
 
 
+@functools.lru_cache(maxsize=1024)
 def read_name(message: bytes) -> str:
     """The portal an Execute message runs."""
     return _text(message, 5)[0]

@@ -292,8 +292,8 @@ class PgProxy:
         backend.buffer += data
         for m in messages.split(backend.buffer):
             if m[:1] == b"E":
-                backend.dying = True
-                backend.send(messages.TERMINATE)
+                self._dismiss(backend)
+                return
             elif m[:1] == b"Z":
                 backend.awaited -= 1
                 backend.status = chr(m[5])

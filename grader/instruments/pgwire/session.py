@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import time
 from collections import deque
@@ -20,7 +21,12 @@ CHUNK = 1 << 16
 BACKLOG = 1 << 20  # bytes waiting for a slow client before the server is no longer read
 Q, P, B, D, C, E, S, H, X = b"QPBDCESHX"
 COPY_DATA, COPY_DONE, COPY_FAIL = b"dcf"
-FUNCTION_CALL = ord("F")
+BEGIN = re.compile(
+    r"BEGIN( ISOLATION LEVEL (SERIALIZABLE|REPEATABLE READ|READ COMMITTED|READ UNCOMMITTED))?"
+    r"( READ (ONLY|WRITE))?( (NOT )?DEFERRABLE)?$"
+)
+BEGUN = b"C\x00\x00\x00\x0aBEGIN\x00Z\x00\x00\x00\x05T"  # CommandComplete and ReadyForQuery
+REPLIES = {P: b"1\x00\x00\x00\x04", B: b"2\x00\x00\x00\x04", D: b"n\x00\x00\x00\x04"}
 READY, ROW, COLUMNS, COMPLETE, EMPTY, SUSPENDED, ERROR, NOTICE, COPY_IN, AUTH, KEY = b"ZDTCIsENGRK"
 
 
@@ -48,6 +54,8 @@ class Session:
         self._copying = False
         self._refreshing = False  # the proxy's own housekeeping is under way
         self._discard = False  # the reply under way is not to reach the client
+        self._postponed = b""  # a BEGIN the server has not seen yet
+        self._swallow = False  # its reply is under way and not for the client
         self._prepared: dict[str, tuple[str, tuple[int, ...]]] = {}
         self._portals: dict[str, tuple[str, bytes, tuple[int, ...]]] = {}
 
@@ -65,7 +73,27 @@ class Session:
     @property
     def status(self) -> str:
         """ "I" idle, "T" in a transaction, "E" in a failed one."""
+        if self._postponed:
+            return "T"
         return self.backend.status if self.backend else "I"
+
+    @property
+    def can_postpone(self) -> bool:
+        """Whether the held statement is a plain BEGIN, which cannot fail and has no effect by itself."""
+        held = self.held
+        return held is not None and held.synced and self.status == "I" and BEGIN.match(held.sql) is not None
+
+    def postpone(self) -> None:
+        """Answers the held BEGIN in the server's name; the server gets it together with the next statement."""
+        statement = self.queue.popleft()
+        statement.sent_at = time.monotonic()
+        reply = b"".join(REPLIES[k] for k in messages.kinds(statement.wire) if k in REPLIES) + BEGUN
+        self._postponed = statement.wire
+        self.to_client(reply)
+        statement.state = "running"
+        statement.tags.append("BEGIN")
+        self.proxy.note(statement)
+        self._finish(statement)
 
     # -- from the client ------------------------------------------------------------------------------
 
@@ -116,47 +144,51 @@ class Session:
         return False
 
     def _accept(self, m: bytes) -> None:
-        kind = m[0]
-        if kind == P:
-            name, sql, oids = messages.read_parse(m)
-            self._prepared[name] = (sql, oids)
-            self._parsed = sql
-            self._extend(m)
-        elif kind == B:
-            portal, name = messages.read_bind_names(m)
-            sql, oids = self._prepared.get(name, ("", ()))
-            self._portals[portal] = (sql, m, oids)
-            self._extend(m)
-        elif kind in (D, C):
-            self._extend(m)
-        elif kind == E:
-            self._extend(m)
-            self._batch = self._portals.get(messages.read_name(m), ("", b"", ()))
-        elif kind == S:
-            if self._copying:
-                self._forward(m)
-            else:
-                self._pending += m
-                self._cut(synced=True)
-        elif kind == Q:
-            self._extend(m)
-            self._batch = (messages.read_query(m), b"", ())
-            self._cut(synced=True)
-        elif kind == H:
-            if self._batch is not None:
-                self._cut(synced=False)
-            else:
-                self._pending += m
-                self._forward(bytes(self._pending))
-                self._pending.clear()
-        elif kind == X:
-            self.close()
-        elif kind in (COPY_DATA, COPY_DONE, COPY_FAIL):
+        _FROM_CLIENT.get(m[0], Session._call_function)(self, m)
+
+    def _parse(self, m: bytes) -> None:
+        name, sql, oids = messages.read_parse(m)
+        self._prepared[name] = (sql, oids)
+        self._extend(m)
+        self._parsed = sql
+
+    def _bind(self, m: bytes) -> None:
+        portal, name = messages.read_bind_names(m)
+        sql, oids = self._prepared.get(name, ("", ()))
+        self._portals[portal] = (sql, m, oids)
+        self._extend(m)
+
+    def _execute(self, m: bytes) -> None:
+        self._extend(m)
+        self._batch = self._portals.get(messages.read_name(m), ("", b"", ()))
+
+    def _sync(self, m: bytes) -> None:
+        if self._copying:
             self._forward(m)
         else:
-            self._extend(m)
-            self._batch = ("(function call)", b"", ())
+            self._pending += m
             self._cut(synced=True)
+
+    def _query(self, m: bytes) -> None:
+        self._extend(m)
+        self._batch = (messages.read_query(m), b"", ())
+        self._cut(synced=True)
+
+    def _call_function(self, m: bytes) -> None:
+        self._extend(m)
+        self._batch = ("(function call)", b"", ())
+        self._cut(synced=True)
+
+    def _flush(self, m: bytes) -> None:
+        if self._batch is not None:
+            self._cut(synced=False)
+        else:
+            self._pending += m
+            self._forward(bytes(self._pending))
+            self._pending.clear()
+
+    def _terminate(self, m: bytes) -> None:
+        self.close()
 
     def _extend(self, m: bytes) -> None:
         """Adds to the batch; an Execute that was not followed by Sync ends its own batch first."""
@@ -242,6 +274,8 @@ class Session:
     def _forward(self, data: bytes) -> None:
         if self.backend is None:
             return
+        if self._postponed:
+            data, self._postponed, self._swallow = self._postponed + data, b"", True
         try:
             self.backend.send(data)
         except OSError:
@@ -265,9 +299,17 @@ class Session:
         if not data:
             self._backend_gone()
             return
-        if not self._discard and not self._refreshing:
-            self.to_client(data)
         backend.buffer += data
+        if self._swallow:
+            end = backend.buffer.find(BEGUN)
+            if end < 0:
+                return
+            self._swallow = False
+            backend.status = "T"
+            del backend.buffer[: end + len(BEGUN)]
+            data = bytes(backend.buffer)
+        if data and not self._discard and not self._refreshing:
+            self.to_client(data)
         for m in messages.split(backend.buffer):
             if self.phase == "greeting":
                 self._greet(backend, m)
@@ -301,27 +343,35 @@ class Session:
                     statement.state = "abandoned"
                 self._skipping = False
                 self._finish(statement)
-        elif statement is None or self._refreshing:
-            return
-        elif kind == ROW:
-            statement.row_count += 1
-            if len(statement.raw_rows) < ROWS_KEPT:
-                statement.raw_rows.append(m)
-        elif kind == COLUMNS:
-            statement.raw_columns, statement.raw_rows, statement.row_count = m, [], 0
-        elif kind in (COMPLETE, EMPTY, SUSPENDED):
-            statement.tags.append(messages.read_tag(m) if kind == COMPLETE else "")
-            if not statement.synced:
-                self._finish(statement)
-        elif kind == ERROR:
-            statement.error = messages.read_error(m)
-            if not statement.synced:
-                self._skipping = True
-                self._finish(statement)
-        elif kind == NOTICE:
-            statement.notices.append(messages.read_error(m).get("M", ""))
-        elif kind == COPY_IN:
-            self._copying = True
+        elif statement is not None and not self._refreshing:
+            handle = _FROM_SERVER.get(kind)
+            if handle is not None:
+                handle(self, statement, m)
+
+    def _columns(self, statement: Statement, m: bytes) -> None:
+        statement.raw_columns, statement.raw_rows, statement.row_count = m, [], 0
+
+    def _row(self, statement: Statement, m: bytes) -> None:
+        statement.row_count += 1
+        if len(statement.raw_rows) < ROWS_KEPT:
+            statement.raw_rows.append(m)
+
+    def _complete(self, statement: Statement, m: bytes) -> None:
+        statement.tags.append(messages.read_tag(m) if m[0] == COMPLETE else "")
+        if not statement.synced:
+            self._finish(statement)
+
+    def _error(self, statement: Statement, m: bytes) -> None:
+        statement.error = messages.read_error(m)
+        if not statement.synced:
+            self._skipping = True
+            self._finish(statement)
+
+    def _notice(self, statement: Statement, m: bytes) -> None:
+        statement.notices.append(messages.read_error(m).get("M", ""))
+
+    def _copy_in(self, statement: Statement, m: bytes) -> None:
+        self._copying = True
 
     def _finish(self, statement: Statement) -> None:
         self.current = None
@@ -343,6 +393,8 @@ class Session:
         statement, self.current = self.current, None
         backend, self.backend = self.backend, None
         if backend is not None:
+            if self._swallow:
+                self.to_client(bytes(backend.buffer))
             self.proxy.forget_backend(backend)
         self.proxy.broken.add(self.lane)
         if statement is not None:
@@ -397,4 +449,27 @@ class Session:
             self.proxy.retire(backend, busy=busy, owed=int(self._refreshing))
 
 
-Gate = Callable[[Session, Statement], None]
+_FROM_CLIENT: dict[int, Callable[[Session, bytes], None]] = {
+    P: Session._parse,
+    B: Session._bind,
+    D: Session._extend,
+    C: Session._extend,
+    E: Session._execute,
+    S: Session._sync,
+    Q: Session._query,
+    H: Session._flush,
+    X: Session._terminate,
+    COPY_DATA: Session._forward,
+    COPY_DONE: Session._forward,
+    COPY_FAIL: Session._forward,
+}
+_FROM_SERVER: dict[int, Callable[[Session, Statement, bytes], None]] = {
+    ROW: Session._row,
+    COLUMNS: Session._columns,
+    COMPLETE: Session._complete,
+    EMPTY: Session._complete,
+    SUSPENDED: Session._complete,
+    ERROR: Session._error,
+    NOTICE: Session._notice,
+    COPY_IN: Session._copy_in,
+}
