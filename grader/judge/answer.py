@@ -241,6 +241,8 @@ class WorkerHandle:
             self.dead = True
             self._place.kill(self.pid)
             self._channel.close()
+            for call in list(self._calls.values()):  # somebody may be waiting for one, in another thread
+                call.reply = call.reply or Reply(ended="died")
 
     def fileno(self) -> int:
         """Readable when something of this worker waits to be handled; -1 once it is dead."""
@@ -252,7 +254,9 @@ class WorkerHandle:
         Returns whether anything was handled. Callbacks of the answer run here, in the judge.
         """
         handled = False
-        enough = time.monotonic() + max(timeout, 0.05)  # a worker that never stops sending must not keep us here
+        enough = time.monotonic() + max(
+            timeout, 0.05
+        )  # a worker that never stops sending must not keep us here
         while not self.dead and not (handled and time.monotonic() > enough):
             if not self._channel.pending():
                 wait = 0.0 if handled else timeout
@@ -294,8 +298,6 @@ class WorkerHandle:
 
     def _died(self) -> None:
         self.kill()
-        for call in self._calls.values():
-            call.reply = call.reply or Reply(ended="died")
 
     def _handle(self, message: dict[str, Any]) -> None:
         if message.get("op") == "ask":

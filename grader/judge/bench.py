@@ -14,6 +14,7 @@ import psycopg
 
 from grader import services, shop
 from grader.checks.exercise import InfrastructureFault, Rejected
+from grader.instruments.fetch import TooManyRows, fetch
 from grader.judge import role_settings
 from grader.judge.launch import Place
 from grader.judge.own_redis import OwnRedis
@@ -102,7 +103,9 @@ class JudgedDatabase:
 
     def query(self, sql: Any, *params: Any, role: Role = "judge") -> list[tuple[Any, ...]]:
         try:
-            return self.connection(role).execute(sql, params or None).fetchall()
+            return fetch(self.connection(role).cursor(), sql, params or None)
+        except TooManyRows as error:
+            raise Rejected(str(error)) from None
         except psycopg.errors.LockNotAvailable:
             raise Rejected(
                 "The answer left a table locked: another session could not read it for five seconds."

@@ -23,7 +23,7 @@ import psycopg
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from actors import Actor, caller
+from actors import caller
 from lockstep import Lockstep
 
 from grader import services
@@ -34,7 +34,9 @@ NO_GATE: Callable[[], None] = lambda: None  # noqa: E731
 
 def figure(name: str, value: float, unit: str, target: float, **detail: object) -> None:
     print(
-        json.dumps({"figure": name, "value": round(value, 3), "unit": unit, "target": target, "detail": detail}),
+        json.dumps(
+            {"figure": name, "value": round(value, 3), "unit": unit, "target": target, "detail": detail}
+        ),
         flush=True,
     )
 
@@ -82,7 +84,9 @@ class World:
         admin.execute("alter table accounts owner to learner")
 
     def reset(self) -> None:
-        self.admin.execute("delete from accounts; insert into accounts values (1, 100), (2, 100), (3, 100), (4, 100)")
+        self.admin.execute(
+            "delete from accounts; insert into accounts values (1, 100), (2, 100), (3, 100), (4, 100)"
+        )
 
     def observe(self) -> list[tuple[int, int]]:
         return self.admin.execute("select id, balance from accounts order by id").fetchall()
@@ -103,7 +107,9 @@ def scene() -> Any:
         admin.execute("drop database bench_explorer with (force)")
 
 
-def side_by_side(stage: Stage, world: World, lockstep: Lockstep, function: Any, rounds: int) -> tuple[float, float, Exploration]:
+def side_by_side(
+    stage: Stage, world: World, lockstep: Lockstep, function: Any, rounds: int
+) -> tuple[float, float, Exploration]:
     """Median milliseconds a schedule: ours, the lockstep runner's; and what the exploration found."""
     args = [(1, 2, 10), (2, 1, 20)] if function is naive else [(1, 2, 10), (1, 3, 20)]
     callers = [caller(function, *a) for a in args]
@@ -136,7 +142,14 @@ def main(rounds: int = 3) -> None:
                 ours, theirs, found = side_by_side(stage, world, lockstep, function, rounds)
                 detail = {"answer": function.__name__, "schedules": len(found.runs), "cores": os.cpu_count()}
                 figure("explorer: median schedule of two 4-statement calls", ours, "ms", 5, **detail)
-                figure("explorer: over a lockstep runner without a proxy", ours / theirs, "ratio", 1.25, **detail, lockstep_ms=round(theirs, 3))
+                figure(
+                    "explorer: over a lockstep runner without a proxy",
+                    ours / theirs,
+                    "ratio",
+                    1.25,
+                    **detail,
+                    lockstep_ms=round(theirs, 3),
+                )
             callers = [caller(transfer, 1, 2, 10), caller(transfer, 2, 1, 20)]
             parts = {"reset": world.reset, "observe": world.observe, "invariant": world.invariant}
             times = []
@@ -145,13 +158,22 @@ def main(rounds: int = 3) -> None:
                 both = explore(stage, callers, **parts)
                 alone = crashes(stage, callers[0], **parts)
                 times.append((time.perf_counter() - begin) * 1e3)
-            figure("explorer: transfer, all schedules of two calls and all boundaries", statistics.median(times), "ms", 1000, schedules=len(both.runs), boundaries=len(alone.runs))
+            figure(
+                "explorer: transfer, all schedules of two calls and all boundaries",
+                statistics.median(times),
+                "ms",
+                1000,
+                schedules=len(both.runs),
+                boundaries=len(alone.runs),
+            )
             crossing = [caller(crosswise, 1, 2), caller(crosswise, 2, 1)]
             found = explore(stage, crossing, **parts)
             run = found.simplest(lambda r: bool(r.deadlocks))
             assert run is not None
             spans = [_deadlock_ms(replay(stage, crossing, run.schedule, **parts)) for _ in range(20)]
-            figure("explorer: deadlock resolved", statistics.median(spans), "ms", 20, worst=round(max(spans), 2))
+            figure(
+                "explorer: deadlock resolved", statistics.median(spans), "ms", 20, worst=round(max(spans), 2)
+            )
 
 
 def _deadlock_ms(run: Run) -> float:

@@ -30,7 +30,9 @@ CLONES = 60
 
 def figure(name: str, value: float, unit: str, target: float, **detail: object) -> None:
     print(
-        json.dumps({"figure": name, "value": round(value, 2), "unit": unit, "target": target, "detail": detail}),
+        json.dumps(
+            {"figure": name, "value": round(value, 2), "unit": unit, "target": target, "detail": detail}
+        ),
         flush=True,
     )
 
@@ -140,12 +142,22 @@ def loading(running: services.Services, orders: int) -> None:
         "ours_on_the_durable_cluster_seconds": round(ours_durable, 2),
     }
     figure(
-        "shop ready, against psycopg COPY write_row into a default cluster", row_by_row / ours, "ratio", 2,
-        **detail, rival_seconds=round(row_by_row, 2), both_durable=round(row_by_row / ours_durable, 2),
+        "shop ready, against psycopg COPY write_row into a default cluster",
+        row_by_row / ours,
+        "ratio",
+        2,
+        **detail,
+        rival_seconds=round(row_by_row, 2),
+        both_durable=round(row_by_row / ours_durable, 2),
     )
     figure(
-        "shop ready, against psycopg COPY of text that is ready made into a default cluster", ready_text / ours, "ratio", 1,
-        **detail, rival_seconds=round(ready_text, 2), both_durable=round(ready_text / ours_durable, 2),
+        "shop ready, against psycopg COPY of text that is ready made into a default cluster",
+        ready_text / ours,
+        "ratio",
+        1,
+        **detail,
+        rival_seconds=round(ready_text, 2),
+        both_durable=round(ready_text / ours_durable, 2),
     )
     figure(
         "shop ready, against SQLAlchemy Core inserts", core / ours, "ratio", 10,

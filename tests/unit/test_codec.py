@@ -43,6 +43,8 @@ def test_an_unknown_object_arrives_as_its_description_only():
         def __eq__(self, other):
             return True
 
+        __hash__ = object.__hash__
+
         def __repr__(self):
             raise RuntimeError("no")
 
@@ -71,7 +73,9 @@ def test_depth_is_bounded():
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["$", "v", "x"]), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["$", "v", "x"]), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 

@@ -188,9 +188,11 @@ def mutate(notebook: dict[str, Any], chance: random.Random) -> None:
     kind = chance.randrange(12)
     meta = cell["metadata"].setdefault("nbgrader", {})
     if kind == 0:
-        meta[chance.choice(["points", "locked", "solution", "grade", "schema_version", "task", "cell_type", "checksum"])] = (
-            chance.choice(VALUES)
-        )
+        meta[
+            chance.choice(
+                ["points", "locked", "solution", "grade", "schema_version", "task", "cell_type", "checksum"]
+            )
+        ] = chance.choice(VALUES)
     elif kind == 1:
         meta["grade_id"] = chance.choice([*VALUES, *course.POINTS, *(f"check-{n}" for n in course.POINTS)])
     elif kind == 2:
@@ -198,7 +200,9 @@ def mutate(notebook: dict[str, Any], chance: random.Random) -> None:
     elif kind == 3:
         cell["metadata"]["nbgrader"] = chance.choice(VALUES)
     elif kind == 4:
-        cell["metadata"]["tags"] = chance.choice([["skip-execution"], ["raises-exception"], "skip-execution", 7])
+        cell["metadata"]["tags"] = chance.choice(
+            [["skip-execution"], ["raises-exception"], "skip-execution", 7]
+        )
     elif kind == 5:
         notebook["metadata"]["kernelspec"] = chance.choice([*VALUES, {"name": "bash"}, {"name": "../evil"}])
     elif kind == 6:
@@ -208,7 +212,9 @@ def mutate(notebook: dict[str, Any], chance: random.Random) -> None:
     elif kind == 8:
         cells[cells.index(cell)] = chance.choice(VALUES)
     elif kind == 9:
-        cell[chance.choice(["cell_type", "outputs", "execution_count", "id", "attachments"])] = chance.choice(VALUES)
+        cell[chance.choice(["cell_type", "outputs", "execution_count", "id", "attachments"])] = chance.choice(
+            VALUES
+        )
     elif kind == 10:
         notebook[chance.choice(["nbformat", "nbformat_minor", "metadata"])] = chance.choice(VALUES)
     elif meta.get("locked"):
@@ -217,7 +223,9 @@ def mutate(notebook: dict[str, Any], chance: random.Random) -> None:
 
 def score(submission: intake.Submission) -> float:
     """What these answers earn, by the only thing a score depends on: each answer's text."""
-    return sum(points for name, points in course.POINTS.items() if submission.answers.get(name) == course.RIGHT[name])
+    return sum(
+        points for name, points in course.POINTS.items() if submission.answers.get(name) == course.RIGHT[name]
+    )
 
 
 @pytest.mark.parametrize("start", range(0, 500, 50))
@@ -234,7 +242,14 @@ def test_no_metadata_mutation_crashes_or_gains_a_point(tmp_path, start):
                 continue  # an earlier mutation left nothing to mutate there
         submission = take(written(tmp_path, notebook))
         assert score(submission) <= honest, number
-        assert set(submission.answers.values()) <= {s for s in [*mixed.values(), *(c.get("source") if isinstance(c, dict) else "" for c in notebook["cells"])] if isinstance(s, str)}
+        assert set(submission.answers.values()) <= {
+            s
+            for s in [
+                *mixed.values(),
+                *(c.get("source") if isinstance(c, dict) else "" for c in notebook["cells"]),
+            ]
+            if isinstance(s, str)
+        }
         nothing_but_answers_changed(submission)
         json.dumps(submission.notebook).encode()
 
@@ -282,6 +297,11 @@ def test_what_is_no_student_is_not_taken_for_one(tmp_path):
 def test_cells_are_not_taken_from_where_they_only_look_like_answers(tmp_path):
     notebook = course.answered(course.WRONG)
     by_id(notebook, "add_up")["metadata"]["nbgrader"]["grade_id"] = ["add_up"]
-    decoy = {"cell_type": "markdown", "id": "d", "metadata": {"grade_id": "add_up"}, "source": course.RIGHT["add_up"]}
+    decoy = {
+        "cell_type": "markdown",
+        "id": "d",
+        "metadata": {"grade_id": "add_up"},
+        "source": course.RIGHT["add_up"],
+    }
     notebook["cells"].append(decoy)
     assert "add_up" not in take(written(tmp_path, notebook)).answers
