@@ -15,6 +15,7 @@ from grader.instruments.explore import Caller, Limits, Run, SavedRows, Stage, ex
 MAX_RUNS = (
     400  # schedules of one scene; an answer that needs more is explored up to a bound on changes of turn
 )
+ENOUGH = 20  # broken runs of one scene, after which the rest is not played
 SAFETY_NET = 30.0  # seconds of one scene
 
 
@@ -57,7 +58,9 @@ class Rehearsal:
         self._spawn = spawn
         self._rescuer: Any = None
         self._actors = [Actor(n + 1, spawn) for n in range(callers)]
-        self.stage = Stage(database.url("learner"), database.url("admin"), callers=callers)
+        self.stage = Stage(
+            database.url("learner"), database.url("admin"), callers=callers, folder=str(bench.scratch())
+        )
 
     def __enter__(self) -> Rehearsal:
         return self
@@ -114,7 +117,8 @@ class Rehearsal:
     ) -> Scene:
         """Every schedule of `parts`; equal parts count as interchangeable.
 
-        wrong, always: only needed to mark the step of the counterexample that broke `always(state)`.
+        wrong: a scene ends early once it has said so of many runs; what is not broken in those is then UNKNOWN.
+        always: marks the step of the counterexample that broke it, for good.
         """
         schedule = None
         if self.asked is not None:
@@ -122,6 +126,13 @@ class Rehearsal:
             if max((c.caller for c in self._asked), default=1) != len(parts) or (faulty and not faults):
                 return Scene(title, asked=self.asked)
             schedule = self.asked
+        broken: list[Run] = []
+
+        def enough(run: Run) -> bool:
+            if run.problem:
+                broken.append(run)
+            return len(broken) >= ENOUGH or (stop is not None and stop(run))
+
         found = explore(
             self.stage,
             self._cast(parts),
@@ -134,13 +145,14 @@ class Rehearsal:
             faults=faults,
             reduce=reduce,
             schedule=schedule,
-            stop=stop,
+            stop=enough,
             max_runs=max_runs,
             max_seconds=SAFETY_NET,
             max_switches=max_switches,
             limits=self.limits,
         )
-        return Scene(title, found.runs, f"{title}: {found.coverage}", schedule)
+        cut = len(broken) >= ENOUGH and not found.coverage.complete
+        return Scene(title, found.runs, f"{title}: {found.coverage}", schedule, cut)
 
     def crash(
         self,
