@@ -47,6 +47,10 @@ class Unknown:
 
 Ruling = bool | Failed | Unknown
 
+UNREADABLE = "The answer returned something the check cannot read"
+# What a rule raises when a value is not of the type, length or size it expects.
+_ODD_VALUES = (TypeError, ValueError, AttributeError, LookupError, ArithmeticError, RecursionError)
+
 
 def fail(expected: str, happened: str, misconception: str = "", evidence: Sequence[Evidence] = ()) -> Failed:
     """A failing ruling. `return holds or fail(...)` reads well in a judge."""
@@ -82,7 +86,13 @@ class Property(Generic[H]):
     misconception: str = ""
     read: str = ""
 
-    def judge(self, history: H, passed: set[str]) -> Finding:
+    def judge(self, history: H, passed: set[str], lenient: bool = False) -> Finding:
+        """The finding on `history`, given the names of the properties that hold.
+
+        lenient: a rule that trips over a value (a text where it sorts numbers) fails the answer that gave it, since
+        judging again would not help; otherwise the exception passes, as a bug of a rule must where rules are tested.
+        """
+
         def finding(outcome: Outcome, **more: Any) -> Finding:
             return Finding(self.name, self.claim, outcome, weight=self.weight, read=self.read, **more)
 
@@ -91,7 +101,13 @@ class Property(Generic[H]):
             return finding(
                 Outcome.SKIP, happened=f"Not looked at, because it rests on: {', '.join(missing)}."
             )
-        ruling = self.rule(history)
+        try:
+            ruling = self.rule(history)
+        except _ODD_VALUES as error:
+            if not lenient:
+                raise
+            said = f"{type(error).__name__}: {error}"[:200]
+            ruling = fail("a value of the kind that was asked for", f"{UNREADABLE} ({said})")
         if isinstance(ruling, Failed):
             return finding(
                 Outcome.FAIL,
@@ -148,12 +164,12 @@ class Exercise(Generic[H]):
 
         return register
 
-    def judge(self, history: H) -> tuple[Finding, ...]:
-        """Every property in declared order, as findings."""
+    def judge(self, history: H, lenient: bool = False) -> tuple[Finding, ...]:
+        """Every property in declared order, as findings. lenient: see `Property.judge`."""
         findings: list[Finding] = []
         passed: set[str] = set()
         for prop in self.properties:
-            found = prop.judge(history, passed)
+            found = prop.judge(history, passed, lenient)
             findings.append(found)
             if found.outcome is Outcome.PASS:
                 passed.add(prop.name)

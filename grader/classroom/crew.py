@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import resource
 import signal
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
@@ -18,6 +19,7 @@ from grader.classroom import work
 from grader.judge.zygote import die_with_parent
 
 ATTEMPTS = 3
+MEMORY = 3 << 30  # bytes one judging process may use, whatever an answer makes a server send it
 
 
 class Crew(Protocol):
@@ -150,6 +152,7 @@ def _start_process() -> Executor:
 
 
 def _start() -> None:
-    """In a new worker: ends with the run, however that ends; leaves Ctrl-C to it."""
+    """In a new worker: ends with the run, however that ends; leaves Ctrl-C to it; cannot take the machine's memory."""
     die_with_parent()
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -15,6 +15,7 @@ from grader.checks.exercise import Rejected, Ruling, fail, unknown
 from grader.checks.indexing.queries import exhibit
 from grader.checks.indexing.unit import lab
 from grader.checks.running import Answer, Bench, Database
+from grader.instruments.fetch import fetch
 from grader.instruments.plans import Plan, explain
 from grader.instruments.statements import split, without_comments
 
@@ -184,7 +185,7 @@ def _difference(connection: Any, name: str, text: str, value: Any) -> str:
     def rows(query: str) -> list[tuple[Any, ...]]:
         with connection.transaction(force_rollback=True):
             connection.execute("SET TRANSACTION READ ONLY")
-            return sorted(connection.execute(bind(query, PARAMETER[name], value)).fetchall(), key=repr)
+            return sorted(fetch(connection.cursor(), bind(query, PARAMETER[name], value)), key=repr)
 
     ours, theirs = rows(ORIGINALS[name]), rows(text)
     if ours == theirs:
