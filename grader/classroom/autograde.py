@@ -7,17 +7,17 @@ outputs of the check cells come from the judge. An assignment that is no lab of 
 from __future__ import annotations
 
 import json
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbconvert.exporters import NotebookExporter
 from nbgrader.preprocessors import Execute  # type: ignore[import-untyped]
-from traitlets import Bool
+from traitlets import Bool, Unicode
 
 from grader import catalog
 from grader.classroom import intake
+from grader.classroom.boxes import proven_box
 from grader.classroom.outputs import check_outputs
 from grader.classroom.rebuild import why_unreadable
 from grader.classroom.seed import course_seed
@@ -47,13 +47,18 @@ class JudgeAnswers(Execute):  # type: ignore[misc]
     trusted = Bool(
         False, help="Judge without the sandbox: learners' code runs as you. Ask for it by name."
     ).tag(config=True)
+    seed_file = Unicode(
+        "", help="The course's private seed, for `grader grade` too; by default the one in the course's home."
+    ).tag(config=True)
 
     def preprocess(self, nb: Any, resources: Any = None, km: Any = None) -> tuple[Any, Any]:
         unit = lab_of(resources)
         if unit is None:
             run: tuple[Any, Any] = super().preprocess(nb, resources, km)
             return run
-        verdicts = judge_notebook(unit, nb, "trusted" if self.trusted else _proven_box())
+        box, _ = proven_box("trusted" if self.trusted else "")
+        seed = course_seed(Path(self.seed_file).expanduser() if self.seed_file else None)
+        verdicts = judge_notebook(unit, nb, box, seed)
         for cell in nb.cells:
             exercise = cells.exercise_checked(cell)
             if exercise:
@@ -61,7 +66,7 @@ class JudgeAnswers(Execute):  # type: ignore[misc]
         return nb, resources
 
 
-def judge_notebook(unit: catalog.Unit, notebook: dict[str, Any], box: str) -> dict[str, Verdict]:
+def judge_notebook(unit: catalog.Unit, notebook: dict[str, Any], box: str, seed: int) -> dict[str, Verdict]:
     """exercise -> verdict for the check cells of a rebuilt notebook, judged as `grader grade` judges.
 
     box: "bubblewrap", "landlock" or "trusted". Raises NotJudged when the fault is ours.
@@ -76,7 +81,7 @@ def judge_notebook(unit: catalog.Unit, notebook: dict[str, Any], box: str) -> di
         points = {name: float(exercises[name].points) for name in asked}
         return {n: Verdict(unit.slug, n, Status.REJECTED, points[n], message=why) for n in asked}
     answers = cells.answers(notebook, asked)
-    work = Work("", unit.slug, answers, course_seed(), box, str(unit.root))
+    work = Work("", unit.slug, answers, seed, box, str(unit.root))
     verdicts = {n: Verdict.from_json(v) for n, v in judge_work(work.to_json())["verdicts"].items()}
     for name, verdict in verdicts.items():
         if verdict.status is Status.INFRA:
@@ -100,15 +105,3 @@ def lab_of(resources: Any) -> catalog.Unit | None:
 def _is_rebuilt(path: Path) -> bool:
     """The second reading, of the copy the first one wrote."""
     return path.parts[-4:-3] == ("autograded",)
-
-
-@cache
-def _proven_box() -> str:
-    """The best box this machine gives, after it was tried from inside. Raises BoxUnavailable or what escaped."""
-    from grader.judge.box import probes, wall
-    from grader.judge.box.launcher import BoxLauncher
-
-    level = wall.choose_level()
-    with BoxLauncher(level) as launcher:
-        probes.run(launcher)
-    return level

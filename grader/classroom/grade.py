@@ -6,66 +6,26 @@ gradebook, one submission at a time, as results come in), summary.
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from grader import catalog
-from grader.checks.exercise import InfrastructureFault
+from grader.checks.exercise import UNREADABLE
 from grader.classroom import intake
+from grader.classroom.boxes import proven_box
 from grader.classroom.crew import Crew, DaskCrew, LocalCrew, Outcome, judge_all
+from grader.classroom.opened import CannotGrade, OpenedLab
 from grader.classroom.outputs import check_outputs
-from grader.classroom.seed import course_seed
-from grader.classroom.work import EXERCISE_SECONDS, Work
+from grader.classroom.seed import configured_seed_file, course_seed
+from grader.classroom.summary import Options, Summary
+from grader.classroom.work import Work
 from grader.judge import cells
-from grader.judge.ledger import Ledger, grader_version, result_key
+from grader.judge.ledger import grader_version, result_key
 from grader.verdict import Status, Verdict
 
-
-class CannotGrade(InfrastructureFault):
-    """The run cannot start; the message says what to do."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """submitted: folder of STUDENT/LAB/LAB.ipynb, None for the course's. box: "", "bubblewrap", "landlock", "trusted".
-    students: only these; all if empty."""
-
-    submitted: Path | None = None
-    workers: int = 1
-    scheduler: str = ""
-    seed_file: Path | None = None
-    box: str = ""
-    students: tuple[str, ...] = ()
-    seconds: float = EXERCISE_SECONDS
-
-
-@dataclass
-class Summary:
-    """What a run did. `rejected`, `timed_out` and `infrastructure` name students and say why."""
-
-    lab: str
-    box: str
-    submissions: int = 0
-    graded: int = 0
-    judged_now: int = 0
-    changed: int = 0
-    rejected: dict[str, str] = field(default_factory=dict)
-    timed_out: dict[str, str] = field(default_factory=dict)
-    infrastructure: dict[str, str] = field(default_factory=dict)
-    exercise_seconds: dict[str, float] = field(default_factory=dict)  # median
-    seconds: float = 0.0
-    weaknesses: dict[str, str] = field(default_factory=dict)
-
-
+__all__ = ["CannotGrade", "Options", "Summary", "grade"]
 Progress = Callable[[int, int], None]  # done, of how many
 
 
@@ -74,9 +34,9 @@ def grade(
 ) -> Summary:
     """Grades every submission of `lab`. Raises CannotGrade, LedgerFull, CatalogError or SeedError."""
     started = time.monotonic()
-    course = _Course(lab)
+    course = OpenedLab(lab)
     with course.locked():
-        box, weaknesses = _box(options)
+        box, weaknesses = proven_box(options.box, elsewhere=bool(options.scheduler))
         summary = Summary(course.lab, box, weaknesses=weaknesses)
         run = _Run(course, options, box, summary, progress)
         own = crew is None
@@ -91,69 +51,14 @@ def grade(
     return summary
 
 
-class _Course:
-    """The folders and the gradebook, as nbgrader's configuration names them."""
-
-    def __init__(self, lab: str) -> None:
-        self.unit = catalog.unit(lab)
-        self.lab = self.unit.slug
-        if not self.unit.lab.is_file():
-            raise CannotGrade(f"There is no released {self.lab}: run `grader build {self.lab}` first.")
-        self.release_bytes = self.unit.lab.read_bytes()
-        self.release: dict[str, Any] = json.loads(self.release_bytes)
-        self.root = catalog.root()
-        # nbgrader calls `alembic` by name when it makes a gradebook, whether the environment is activated or not.
-        beside = str(Path(sys.executable).parent)
-        if beside not in os.environ.get("PATH", "").split(os.pathsep):
-            os.environ["PATH"] = os.pathsep.join([beside, os.environ.get("PATH", os.defpath)])
-        self.config = _nbgrader_config(self.root)
-        from nbgrader.coursedir import CourseDirectory  # type: ignore[import-untyped]
-
-        self.folders = CourseDirectory(config=self.config)
-        self.state = self.root / "work" / "course"
-        self.state.mkdir(parents=True, exist_ok=True)
-        self.ledger = Ledger(self.state / "ledger")
-        self._importer: Any = None
-
-    @property
-    def importer(self) -> Any:
-        if self._importer is None:
-            from nbgrader.preprocessors import AssignLatePenalties  # type: ignore[import-untyped]
-
-            from grader.classroom.importer import Importer
-
-            late = AssignLatePenalties(config=self.config)
-            late.init_plugin()
-            self._importer = Importer(self.folders.db_url, self.folders.course_id, self.lab, late.plugin_inst)
-            self._importer.ensure_assignment(self.unit.lab, self.config)
-        return self._importer
-
-    def close(self) -> None:
-        if self._importer is not None:
-            self._importer.close()
-
-    def path(self, step: str, student: str) -> Path:
-        return Path(self.folders.format_path(step, student, self.lab))
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """One class run at a time; the lock ends with the process that holds it."""
-        with open(self.state / "grading.lock", "w") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise CannotGrade("Another `grader grade` is at work on this course; wait for it.") from None
-            yield
-
-
 class _Run:
     """One run over one lab."""
 
     def __init__(
-        self, course: _Course, options: Options, box: str, summary: Summary, progress: Progress
+        self, course: OpenedLab, options: Options, box: str, summary: Summary, progress: Progress
     ) -> None:
         self.course, self.options, self.summary, self.progress = course, options, summary, progress
-        self.seed = course_seed(options.seed_file)
+        self.seed = course_seed(options.seed_file or configured_seed_file(course.config))
         self.box = box
         self.version = grader_version(course.root / "checks")
         self.submitted = (
@@ -267,40 +172,15 @@ class _Run:
             self.summary.infrastructure[student] = "; ".join(f"{n}: {m}" for n, m in faults.items())
         elif late:
             self.summary.timed_out[student] = f"took too long: {', '.join(late)}"
+        if odd := [
+            f"{n}: {f.happened}" for n, v in verdicts.items() for f in v.findings if UNREADABLE in f.happened
+        ]:
+            self.summary.unreadable[student] = "; ".join(odd)
         if not faults and student not in self.summary.rejected:
             self.summary.graded += 1
         for name, verdict in verdicts.items():
             if verdict.seconds:
                 self._times.setdefault(name, []).append(verdict.seconds)
-
-
-def _box(options: Options) -> tuple[str, dict[str, str]]:
-    """The box to use, proven to hold where it runs, and its known weaknesses. On a cluster each worker's own."""
-    if options.box == "trusted":
-        return "trusted", {"no_sandbox": "answers run as you, with your rights; asked for by name"}
-    from grader.judge.box import probes, wall
-    from grader.judge.box.launcher import BoxLauncher
-    from grader.judge.box.slot import sweep_leftovers
-
-    box = options.box or wall.choose_level()
-    if options.scheduler:
-        return box, {}
-    if box not in _proven:
-        sweep_leftovers()
-        with BoxLauncher(box) as launcher:
-            _proven[box] = dict(probes.run(launcher).expected)
-    return box, _proven[box]
-
-
-_proven: dict[str, dict[str, str]] = {}  # boxes that held in this process, and their known weaknesses
-
-
-def _nbgrader_config(root: Path) -> Any:
-    from traitlets.config.loader import PyFileConfigLoader
-
-    if not (root / "nbgrader_config.py").is_file():
-        raise CannotGrade(f"There is no nbgrader_config.py in {root}; grade from a checkout of the course.")
-    return PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
 
 
 def _by_hand(cell: dict[str, Any]) -> float | None:

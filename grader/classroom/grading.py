@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from grader.classroom.grade import Progress, Summary
+    from grader.classroom.grade import Progress
+    from grader.classroom.summary import Summary
 
 _SHOWN = 20  # names printed of one kind; --json has them all
 
@@ -98,11 +99,16 @@ def in_words(summary: Summary) -> str:
         ("rejected", summary.rejected),
         ("timed out", summary.timed_out),
         ("infrastructure", summary.infrastructure),
+        ("odd values", summary.unreadable),
     ):
         lines.append(f"  {title:<15} {len(found)}")
         lines += [f"    {student}: {why}" for student, why in list(found.items())[:_SHOWN]]
         if len(found) > _SHOWN:
             lines.append(f"    and {len(found) - _SHOWN} more (--json names them all)")
+    if summary.unreadable:
+        lines.append(
+            "  A rule could not read what these returned: no points, but look whether it should have."
+        )
     if summary.infrastructure:
         lines.append("  Nobody was given a zero for our fault: run the same command again for these.")
     if summary.exercise_seconds:

@@ -7,11 +7,13 @@ is kept but the text of its answer cells.
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 from grader.judge import cells
 
-MISSING = "# This answer was missing from the submission; the cell is as it was released.\n"
+MISSING = "This answer was missing from the submission; the cell is as it was released."
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 NOTE = "grader"  # key of our notes in the notebook's metadata
 
 
@@ -25,7 +27,7 @@ def rebuild(release: dict[str, Any], submitted: dict[str, Any]) -> dict[str, Any
             cells.source(cell) or ""
         )  # the format allows a list of lines, nbgrader wants a string
         if _is_answer(cell):
-            cell["source"] = found.get(cells.grade_id(cell), _missing(cell["source"]))
+            cell["source"] = _taken(cell, found.get(cells.grade_id(cell)))
     return made
 
 
@@ -42,13 +44,26 @@ def why_unreadable(notebook: dict[str, Any]) -> str:
 
 
 def _is_answer(cell: dict[str, Any]) -> bool:
+    """Code that is judged, and text a person marks."""
     nbgrader = cell.get("metadata", {}).get("nbgrader", {})
-    return bool(nbgrader.get("solution")) and cell.get("cell_type") == "code"
+    return bool(nbgrader.get("solution")) and cell.get("cell_type") in ("code", "markdown")
 
 
-def _missing(stub: str) -> str:
+def _taken(cell: dict[str, Any], answer: str | None) -> str:
+    released = str(cell["source"])
+    if answer is None:
+        return _missing(released, cell["cell_type"])
+    if cell["cell_type"] == "markdown" and answer != released:
+        # The page that shows it to a grader renders Markdown, and Markdown lets tags through, scripts among them.
+        return _TAG.sub("&lt;", answer)
+    return answer
+
+
+def _missing(stub: str, kind: str) -> str:
     """Said in the cell itself, in the comment style of its language; the answer stays unanswered."""
+    if kind == "markdown":
+        return f"*{MISSING}*\n\n{stub}"
     if stub.startswith("%%sql"):
         magic, _, rest = stub.partition("\n")
-        return f"{magic}\n{MISSING.replace('#', '--', 1)}{rest}"
-    return MISSING + stub
+        return f"{magic}\n-- {MISSING}\n{rest}"
+    return f"# {MISSING}\n{stub}"

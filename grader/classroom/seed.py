@@ -10,6 +10,7 @@ import hashlib
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 
 from grader.services import home
 
@@ -39,6 +40,12 @@ def course_seed(path: Path | None = None) -> int:
     if text.isdigit() and len(text) <= 18:
         return int(text)
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:7], "big")
+
+
+def configured_seed_file(config: Any) -> Path | None:
+    """What nbgrader's configuration of the course says (`c.JudgeAnswers.seed_file`): one place for both commands."""
+    named = config.get("JudgeAnswers", {}).get("seed_file")
+    return Path(named).expanduser() if isinstance(named, str) and named else None
 
 
 def _make(file: Path) -> None:

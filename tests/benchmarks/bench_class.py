@@ -105,13 +105,13 @@ def fresh(count: int) -> Path:
 
 def stock(count: int) -> tuple[float, Path]:
     """Seconds nbgrader's own autograde takes: the notebook run in a kernel, `lab.check` and all."""
-    from grader.classroom.grade import _Course
+    from grader.classroom.opened import OpenedLab
 
     root = fresh(count)
     with open(root / "nbgrader_config.py", "a") as config:
         config.write(STOCK_CONFIG)
     os.environ["GRADER_ROOT"] = str(root)
-    prepared = _Course(course.LAB)
+    prepared = OpenedLab(course.LAB)
     assert prepared.importer  # what generate_assignment would have put into the gradebook
     prepared.close()
     return run(root, [sys.executable, "-m", "nbgrader", "autograde", course.LAB]), root

@@ -63,3 +63,29 @@ def test_a_missing_answer_is_said_in_the_cell():
 def test_an_unreadable_submission_keeps_the_reason():
     assert why_unreadable(unreadable(RELEASE, "Truncated.")) == "Truncated."
     assert why_unreadable(rebuild(RELEASE, {"cells": []})) == ""
+
+
+ESSAY = {
+    "cell_type": "markdown",
+    "source": "Your words here: is 1 < 2?",
+    "metadata": {"nbgrader": {"grade_id": "essay", "grade": True, "solution": True, "locked": False}},
+}
+
+
+def essay(text):
+    (cell,) = rebuild({"cells": [ESSAY]}, {"cells": [{**ESSAY, "source": text}]})["cells"]
+    return cell["source"]
+
+
+def test_text_a_person_marks_is_the_learners():
+    assert essay("An index is a *copy*, sorted; 1 < 2.") == "An index is a *copy*, sorted; 1 < 2."
+    assert essay(ESSAY["source"]) == ESSAY["source"]
+
+
+def test_text_a_person_marks_brings_no_tags():
+    assert essay("<script>x</script><!-- y") == "&lt;script>x&lt;/script>&lt;!-- y"
+
+
+def test_missing_text_is_said_in_markdown():
+    (cell,) = rebuild({"cells": [ESSAY]}, {"cells": []})["cells"]
+    assert cell["source"].startswith("*This answer was missing") and cell["source"].endswith(ESSAY["source"])
