@@ -18,12 +18,14 @@ class Scene:
     """What some concurrent calls did under the schedules that were played.
 
     runs: in the order played, fewest changes of turn first. asked: None, or the only schedule that was played.
+    cut: not all were played, because so many were broken already.
     """
 
     title: str
     runs: list[Run] = field(default_factory=list)
     coverage: str = ""
     asked: str | None = None
+    cut: bool = False
 
     @property
     def replies(self) -> list[Reply | None]:
@@ -73,6 +75,8 @@ def holds(
         )
     if any(not run.finished for s in scenes for run in s.runs) or not any(s.runs for s in scenes):
         return unknown("A call did not come to an end, so the schedules were not explored.")
+    if any(s.cut for s in scenes):
+        return unknown("So many schedules went wrong in another way that the rest was not played.")
     return True
 
 

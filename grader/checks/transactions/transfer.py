@@ -126,7 +126,11 @@ def transfer(answer: Answer, bench: Bench) -> History:
             staged = Staged(Scene(title), moves)
 
             def wrong(run: Run) -> str:
-                return unbalanced(history.before, run)
+                return (
+                    unbalanced(history.before, run)
+                    or overdrawn(run)
+                    or unanswered(history.before, moves, run)
+                )
 
             def always(state: Balances) -> str:
                 return "" if total(state) == total(history.before) else "money appeared or vanished"

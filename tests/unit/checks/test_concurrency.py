@@ -50,6 +50,11 @@ def test_nothing_played_is_no_pass() -> None:
     assert isinstance(holds([Scene("two calls")], wrong, expected="100"), Unknown)
 
 
+def test_a_scene_cut_short_is_no_pass() -> None:
+    cut = Scene("two calls", [run("1 2", 100)], cut=True)
+    assert isinstance(holds([cut], wrong, expected="100"), Unknown)
+
+
 def test_a_call_that_never_ends_is_no_pass_for_others() -> None:
     scene = Scene("two calls", [run("1 2", 90, endings=("returned", "never finished"))])
     assert isinstance(holds([scene], wrong, expected="100"), Unknown)
