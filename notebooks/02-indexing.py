@@ -110,7 +110,7 @@ explain(busy_customers)
 # 2. **Where are the pages?** A node's buffers include those of the nodes below it; subtract them to see its own. The viewer marks the node with most pages.
 # 3. **What is thrown away?** *Rows removed by filter* were read and not wanted: an index could have skipped them.
 # 4. **How good was the guess?** Compare estimated and actual rows. A large factor low down misleads every choice above it.
-# 5. **How often?** `loops` multiplies: rows are given per loop.
+# 5. **How often?** `loops` multiplies: the server's own text gives rows per loop, the viewer gives the product.
 #
 # Time comes last: it holds for this machine, this cache and this minute.
 
@@ -187,7 +187,9 @@ ways = {
     "Bitmap Heap Scan": {"enable_seqscan": "off", "enable_indexscan": "off"},
     "Seq Scan": {"enable_bitmapscan": "off", "enable_indexscan": "off"},
 }
-cuts = play.conn.execute("SELECT percentile_disc(%s::float8[]) WITHIN GROUP (ORDER BY total DESC) FROM orders", [shares]).fetchone()[0]
+cuts = play.conn.execute(
+    "SELECT percentile_disc(%s::float8[]) WITHIN GROUP (ORDER BY total DESC) FROM orders", [shares]
+).fetchone()[0]
 visited, chosen = {way: [] for way in ways}, []
 for cut in cuts:
     query = f"SELECT max(note) FROM orders WHERE total >= {cut}"
@@ -202,7 +204,12 @@ for (way, pages), ink, marker in zip(visited.items(), plots.INKS, plots.MARKERS,
     axes.loglog(shares, pages, color=ink, marker=marker, label=way)
 for share, way in zip(shares, chosen, strict=True):
     axes.plot(share, visited[way][shares.index(share)], "o", ms=15, mfc="none", mec="black")
-axes.set(xlabel="share of the rows wanted", ylabel="pages visited", title="The planner's own choice is circled")
+axes.set(
+    xlabel="share of the rows wanted",
+    ylabel="pages visited",
+    title="The planner's own choice is circled",
+)
+axes.set_xticks(shares, [f"{share * 100:g} %" for share in shares])
 axes.legend()
 plots.plot(figure, f"Pages visited for shares {shares}: {visited}. The planner chose {chosen}.")
 
@@ -238,7 +245,12 @@ def with_index(columns, query):
 # %%
 tried = [
     with_index(columns, dearest)
-    for columns in ("(shipping_postcode)", "(total)", "(total, shipping_postcode)", "(shipping_postcode, total)")
+    for columns in (
+        "(shipping_postcode)",
+        "(total)",
+        "(total, shipping_postcode)",
+        "(shipping_postcode, total)",
+    )
 ]
 Table(("index on", "how", "thrown away", "pages"), tuple(tried), len(tried))
 
@@ -256,7 +268,7 @@ Table(("index on", "how", "thrown away", "pages"), tuple(tried), len(tried))
 # %% [markdown]
 # ## Partial indexes
 #
-# Three orders in a hundred carry a note, and only those are ever looked through.
+# Few orders carry a note, and only those are ever looked through.
 
 # %%
 play.run(
@@ -366,7 +378,7 @@ for step, statement in {
 Table(("", "how", "rows", "heap fetches", "pages"), tuple(lines), len(lines))
 
 # %% [markdown]
-# One row in a hundred was changed, and most pages lost their bit, because nearly every page has such a row.
+# One row in a hundred was changed, and most pages lost their bit, because a page holds 75 rows (the picture at the top) and one is enough.
 # So a covering index pays on tables that are read much and changed little, or vacuumed often.
 # Columns that are only carried belong in `INCLUDE`: they are in the leaves alone, and take no part in the order.
 
@@ -383,7 +395,9 @@ play.run(
     "ALTER TABLE customers ADD PRIMARY KEY (id)",
     "ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES customers",
 )
-((nobody,),) = play.conn.execute("SELECT min(id) FROM customers c WHERE NOT EXISTS (SELECT FROM orders o WHERE o.customer_id = c.id)")
+((nobody,),) = play.conn.execute(
+    "SELECT min(id) FROM customers c WHERE NOT EXISTS (SELECT FROM orders o WHERE o.customer_id = c.id)"
+)
 leave = f"DELETE FROM customers WHERE id = {nobody}"
 print("without an index:", play.pages_by_table(leave))
 play.run("CREATE INDEX orders_customer ON orders (customer_id)")
@@ -419,9 +433,13 @@ for count in range(len(columns) + 1):
 figure, axes = plots.figure(height=3.2)
 axes.bar([c for c, _, _ in costs], [size for _, _, size in costs], color=plots.INKS[0], width=0.6)
 for count, records, size in costs:
-    axes.text(count, size, f"{records} records", ha="center", va="bottom")
-axes.set(xlabel="indexes on the table", ylabel="bytes of WAL for each insert", title="What one insert writes")
-plots.plot(figure, f"Indexes, records and bytes of WAL an insert: {[(c, r, round(b)) for c, r, b in costs]}")
+    axes.text(count, size, f"{records} record{'s' if records > 1 else ''}", ha="center", va="bottom")
+axes.set(
+    xlabel="indexes on the table", ylabel="bytes of WAL for each insert", title="What one insert writes"
+)
+plots.plot(
+    figure, f"Indexes, records and bytes of WAL an insert: {[(c, r, round(b)) for c, r, b in costs]}"
+)
 
 # %% [markdown]
 # Each index adds a record of its own to every insert, its pages compete for the same cache, and a replica replays it all.
@@ -496,7 +514,10 @@ parquet = Path(folder.name) / "orders.parquet"
 play.to_parquet("orders", parquet)
 duck = duckdb.connect()
 duck.execute(f"CREATE VIEW orders AS FROM '{parquet}'")
-print(f"Postgres: {play.pages('SELECT count(note) FROM orders') * 8192 / 1e6:.0f} MB,", f"Parquet: {parquet.stat().st_size / 1e6:.0f} MB")
+print(
+    f"Postgres: {play.pages('SELECT count(note) FROM orders') * 8192 / 1e6:.0f} MB,",
+    f"Parquet: {parquet.stat().st_size / 1e6:.0f} MB",
+)
 
 # %%
 questions = {
@@ -505,25 +526,38 @@ questions = {
     "revenue by country": "SELECT shipping_country, sum(total) FROM orders GROUP BY shipping_country",
     "orders by status and year": "SELECT status, extract(year FROM placed_at), count(*) FROM orders GROUP BY 1, 2",
 }
-read = [(name, play.pages(query) * 8192 / 1e6, duckdb_bytes_scanned(duck, query).bytes_read / 1e6) for name, query in questions.items()]
+read = [
+    (name, play.pages(query) * 8192 / 1e6, duckdb_bytes_scanned(duck, query).bytes_read / 1e6)
+    for name, query in questions.items()
+]
 Table(
     ("question", "Postgres, MB", "DuckDB, MB"),
-    tuple((name, f"{row:.2f}", f"{column:.2f}") for name, row, column in read), len(read),
+    tuple((name, round(row, 2), round(column, 2)) for name, row, column in read), len(read),
 )  # fmt: skip
 
 # %%
 figure, axes = plots.figure(height=3.0)
-for shift, part, ink, label in ((0.2, 1, plots.INKS[0], "Postgres, with its indexes"), (-0.2, 2, plots.INKS[1], "DuckDB over Parquet")):
-    axes.barh([n + shift for n in range(len(read))], [row[part] for row in read], 0.38, color=ink, label=label)
-axes.set(xscale="log", xlabel="megabytes read", yticks=range(len(read)), yticklabels=[row[0] for row in read])
+for shift, part, ink, label in (
+    (-0.2, 1, plots.INKS[0], "Postgres, with its indexes"),
+    (0.2, 2, plots.INKS[1], "DuckDB over Parquet"),
+):
+    axes.barh(
+        [n + shift for n in range(len(read))], [row[part] for row in read], 0.38, color=ink, label=label
+    )
+axes.set(
+    xscale="log", xlabel="megabytes read", yticks=range(len(read)), yticklabels=[row[0] for row in read]
+)
 axes.invert_yaxis()
-axes.legend(loc="lower right")
-plots.plot(figure, f"Megabytes read (question, Postgres, DuckDB): {[(n, round(p, 2), round(d, 2)) for n, p, d in read]}")
+axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+plots.plot(
+    figure,
+    f"Megabytes read (question, Postgres, DuckDB): {[(n, round(p, 2), round(d, 2)) for n, p, d in read]}",
+)
 
 # %% [markdown]
 # A whole row is cheap to find and to write where it lies together: the shop's own work.
 # A few columns of all rows are cheap to read where columns lie together: reports.
-# A column store pays for a single changed row by rewriting a whole group of them, and it has no transaction of two shops at once.
+# A Parquet file is never changed in place: one changed row means a new file.
 # Neither is better; many systems keep both, and copy from the first to the second.
 
 # %% [markdown]
@@ -557,9 +591,8 @@ folder.cleanup()
 #
 # - A plan is read from the inside out: pages, rows thrown away, estimate against actual, loops; time last.
 # - Equality first, then range or order: a B-tree serves a prefix of its columns.
-# - Partial, expression and covering indexes hold less, something else, or more than the column, and each must match the query.
-# - A function or cast on the column hides it; a query that wants much of a table is right to read all of it.
-# - Estimates come from samples of single columns; correlated columns need statistics of their own.
-# - Every index is paid for by every insert, and by updates of its columns in all the others; a column store turns the bill round.
+# - Partial, expression and covering indexes hold less, something else, or more than a column; every insert pays for each, and an update of an indexed column pays for all.
+# - A function or cast on the column hides it from its index; a query that wants much of a table is right to read all of it.
+# - Correlated columns need statistics of their own; rows for the shop's work, columns for its reports.
 #
-# Next: the lab `02-indexing`.
+# Next: [the lab](../02-indexing/02-indexing.ipynb), ten exercises.

@@ -109,7 +109,7 @@ class Playground:
     def pages_by_table(self, statement: str) -> dict[str, int]:
         """Pages a statement visits by table and index, its triggers included; what it writes is rolled back."""
         found = pages_by_relation(self.conn, statement)
-        return {name.removeprefix(f"{self.schema}."): pages for name, pages in found.items()}
+        return {name.removeprefix(f"{self.schema}."): found[name] for name in sorted(found)}
 
     def wal(self, statements: list[str | tuple[str, Any]]) -> WalWork:
         """Write-ahead log of the statements, which are rolled back."""
@@ -125,6 +125,7 @@ class Playground:
         with text.open("wb") as out, self.conn.cursor() as cursor, cursor.copy(copying) as copy:
             out.writelines(bytes(piece) for piece in copy)
         with duckdb.connect() as duck:
+            duck.execute("SET enable_progress_bar = false; SET threads = 1")  # the same bytes every time
             rows = duck.read_csv(str(text), header=True)
             rows.write_parquet(str(file), compression="zstd")
         text.unlink()
@@ -179,7 +180,11 @@ class Playground:
 
 
 def shape(plan: Plan) -> str:
-    """The plan's nodes in a line, the outermost first: "Limit, Sort, Seq Scan"."""
-    return ", ".join(
-        f"{node.node_type} ({node.index})" if node.index else node.node_type for node in plan.walk()
-    )
+    """The plan's nodes in a line, the outermost first: "Limit, Sort, Seq Scan", "Bitmap Scan (orders_total)"."""
+    names = []
+    for node in plan.walk():
+        if node.node_type == "Bitmap Index Scan":
+            names.append(f"Bitmap Scan ({node.index})")
+        elif node.node_type != "Bitmap Heap Scan":
+            names.append(f"{node.node_type} ({node.index})" if node.index else node.node_type)
+    return ", ".join(names)

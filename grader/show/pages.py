@@ -39,7 +39,7 @@ def heap_picture(page: _Page, table: str, marked: int, values: Sequence[tuple[st
     def at(offset: float) -> float:
         return _MARGIN + offset * scale
 
-    top, high = 48, 58
+    top, high = 72, 58
     parts = [
         svg.text(
             _MARGIN,
@@ -73,7 +73,12 @@ def heap_picture(page: _Page, table: str, marked: int, values: Sequence[tuple[st
     parts += [
         svg.text(at(0), top + high + 18, "header, then line pointers", size=12, family=svg.SANS),
         svg.text(
-            at(page.size), top + high + 18, "rows, the first one last", size=12, anchor="end", family=svg.SANS
+            at(page.size / 2),
+            top + high + 18,
+            "rows, filled from the end",
+            size=12,
+            anchor="middle",
+            family=svg.SANS,
         ),
         f'<path d="M {pointer:g} {top} C {pointer:g} {top - 26}, {middle:g} {top - 26}, {middle:g} {top}" '
         f'fill="none" stroke="{svg.BAD}" stroke-width="1.6"/>',

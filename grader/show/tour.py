@@ -31,8 +31,8 @@ def houses() -> Picture:
         svg.text(450, 69, "source", size=11, anchor="middle", family=svg.SANS),
         arrow(504, 104, 398, 104),
         svg.text(450, 119, "verdict", size=11, anchor="middle", family=svg.SANS),
-        svg.text(600, 160, "statements, held and recorded where a check needs it", size=11, fill=svg.MUTED, family=svg.SANS),
-        svg.text(600, 174, "plans, pages and rows, read by the judge itself", size=11, fill=svg.MUTED, family=svg.SANS),
+        svg.text(600, 160, "looks at rows, plans,", size=11.5, fill=svg.MUTED, family=svg.SANS),
+        svg.text(600, 175, "pages and statements", size=11.5, fill=svg.MUTED, family=svg.SANS),
     ]  # fmt: skip
     words = (
         "Yours: the notebook, a PostgreSQL with the shop of a million orders, a Redis-protocol server. "

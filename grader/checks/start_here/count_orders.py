@@ -41,8 +41,8 @@ class History:
     read="00-start-here: How a check reads",
     coverage=lambda h: f"{len(h.first) + 2} calls, an order placed between two of them",
     hints=(
-        "Which rows of `orders` belong to the customer, and who can count them without sending them all to you?",
-        "`conn.execute(sql, parameters)` returns a cursor; its `fetchone()` returns one row, and a row is a tuple.",
+        "Which rows of orders belong to the customer, and who can count them without sending them all to you?",
+        "conn.execute(sql, parameters) returns a cursor; its fetchone() returns one row, and a row is a tuple.",
         "Select one number with a WHERE on customer_id and a %s in it, fetch the row, and return its first column.",
     ),
 )
