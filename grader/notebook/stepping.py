@@ -44,12 +44,15 @@ class Steps:
     def _widget(self) -> Any:
         import ipywidgets as widgets  # type: ignore[import-untyped]
 
-        from grader.show import timeline_svg
+        from grader.show import svg, timeline_svg
 
         total = len(self.data.get("steps", ()))
         slider = widgets.IntSlider(1, 1, max(total, 1), description="Step", continuous_update=True)
         play = widgets.Play(1, 1, max(total, 1), interval=900)
-        picture = widgets.HTML(timeline_svg(frame(self.data, 1)))
+        room = widgets.Layout(
+            min_height=f"{svg.height_of(timeline_svg(self.data)):.0f}px"
+        )  # no page that jumps
+        picture = widgets.HTML(timeline_svg(frame(self.data, 1)), layout=room)
 
         def move(change: Any) -> None:
             picture.value = timeline_svg(frame(self.data, change["new"]))
