@@ -11,7 +11,9 @@ def monthly_report(conn, month):
     where = "placed_at >= %(a)s AND placed_at < %(b)s"
     with conn.transaction():
         (orders,) = conn.execute(f"SELECT count(*) FROM orders WHERE {where}", span).fetchone()
-        (revenue,) = conn.execute(f"SELECT coalesce(sum(total), 0) FROM orders WHERE {where}", span).fetchone()
+        (revenue,) = conn.execute(
+            f"SELECT coalesce(sum(total), 0) FROM orders WHERE {where}", span
+        ).fetchone()
         (paid,) = conn.execute(
             "SELECT coalesce(sum(p.amount), 0) FROM payments p JOIN orders o ON o.id = p.order_id"
             f" WHERE p.status = 'captured' AND {where}",

@@ -8,6 +8,8 @@ def rename_product(conn, product_id, name, expected_version):
                 raise UnknownProduct(product_id)
             if row[0] != expected_version:
                 raise StaleVersion(row[0])
-            conn.execute("UPDATE products SET name = %s, version = version + 1 WHERE id = %s", [name, product_id])
+            conn.execute(
+                "UPDATE products SET name = %s, version = version + 1 WHERE id = %s", [name, product_id]
+            )
     except psycopg.errors.SerializationFailure as refused:
         raise StaleVersion("changed this very moment") from refused

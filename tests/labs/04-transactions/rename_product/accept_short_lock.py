@@ -13,7 +13,9 @@ def rename_product(conn, product_id, name, expected_version):
             (version,) = row
             if version != expected_version:
                 raise Changed(f"{version} is current")
-            cur.execute("UPDATE products SET name = %s, version = %s WHERE id = %s", (name, version + 1, product_id))
+            cur.execute(
+                "UPDATE products SET name = %s, version = %s WHERE id = %s", (name, version + 1, product_id)
+            )
         conn.commit()
     finally:
         conn.rollback()

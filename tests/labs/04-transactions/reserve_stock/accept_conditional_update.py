@@ -8,7 +8,9 @@ def reserve_stock(conn, product_id, quantity):
             (quantity, product_id, quantity),
         )
         if cur.rowcount == 0:
-            known = conn.execute("SELECT on_hand FROM inventory WHERE product_id = %s", (product_id,)).fetchone()
+            known = conn.execute(
+                "SELECT on_hand FROM inventory WHERE product_id = %s", (product_id,)
+            ).fetchone()
             if known is None:
                 raise UnknownProduct(product_id)
             raise OutOfStock(f"{known[0]} left")

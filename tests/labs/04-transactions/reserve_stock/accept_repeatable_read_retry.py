@@ -10,7 +10,9 @@ def reserve_stock(conn, product_id, quantity):
                 raise UnknownProduct(product_id)
             if row[0] < quantity:
                 raise OutOfStock(product_id)
-            conn.execute("UPDATE inventory SET on_hand = %s WHERE product_id = %s", [row[0] - quantity, product_id])
+            conn.execute(
+                "UPDATE inventory SET on_hand = %s WHERE product_id = %s", [row[0] - quantity, product_id]
+            )
             conn.commit()
             return
         except psycopg.errors.SerializationFailure:

@@ -5,10 +5,13 @@ def settle(conn, transfers):
             conn.execute("SELECT pg_advisory_xact_lock(%s)", [account])
         for source, target, amount in transfers:
             debit = conn.execute(
-                "UPDATE accounts SET balance = balance - %s WHERE id = %s AND balance >= %s", [amount, source, amount]
+                "UPDATE accounts SET balance = balance - %s WHERE id = %s AND balance >= %s",
+                [amount, source, amount],
             )
             if debit.rowcount == 0:
                 raise InsufficientFunds(source)
-            credit = conn.execute("UPDATE accounts SET balance = balance + %s WHERE id = %s", [amount, target])
+            credit = conn.execute(
+                "UPDATE accounts SET balance = balance + %s WHERE id = %s", [amount, target]
+            )
             if credit.rowcount == 0:
                 raise UnknownAccount(target)

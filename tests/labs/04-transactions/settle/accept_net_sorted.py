@@ -10,7 +10,8 @@ def settle(conn, transfers):
     try:
         for account in sorted(net):
             row = conn.execute(
-                "UPDATE accounts SET balance = balance + %s WHERE id = %s RETURNING balance", (net[account], account)
+                "UPDATE accounts SET balance = balance + %s WHERE id = %s RETURNING balance",
+                (net[account], account),
             ).fetchone()
             if row is None:
                 raise UnknownAccount(account)

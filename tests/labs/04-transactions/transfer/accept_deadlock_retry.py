@@ -10,7 +10,9 @@ def transfer(conn, source, target, amount):
             if row[0] < amount:
                 raise InsufficientFunds(source)
             conn.execute("UPDATE accounts SET balance = balance - %s WHERE id = %s", [amount, source])
-            n = conn.execute("UPDATE accounts SET balance = balance + %s WHERE id = %s", [amount, target]).rowcount
+            n = conn.execute(
+                "UPDATE accounts SET balance = balance + %s WHERE id = %s", [amount, target]
+            ).rowcount
             if n == 0:
                 raise UnknownAccount(target)
             conn.commit()
