@@ -50,3 +50,164 @@ def get_product(conn: psycopg.Connection, redis, product_id: int) -> dict | None
 
 
 # %% check="get_product"
+
+# %% [markdown]
+# ## 2. A new price
+#
+# `update_price(conn, redis, product_id, price)` writes the new price of a product into `products` and commits; after that nobody may be told the old one.
+#
+# The shop reads prices with `read_product(conn, redis, product_id)` from the set-up cell (`read_product??` shows it).
+# It keeps an entry under `entry_key(product_id)`, that is `product:<id>`, as `encode_entry(product_id, name, price)` writes it.
+# A reader that misses puts a marker there, asks the database, and fills only if its marker still stands.
+# If your cell defines a `get_product(conn, redis, product_id)` of its own, the shop reads with that one instead, and keys and format are yours.
+#
+# - Once all calls are done, a reader is told the price of the row: however the steps of readers and writers, in PostgreSQL **and** Redis, came between each other, and also when two writers change the same product.
+# - Every reader is answered meanwhile, with a price that was or is committed.
+# - The database may refuse a price, as late as at the commit (a deferred constraint does). The caller gets the error, nothing has changed, and the entry is still there and right: the next reader needs no statement.
+# - Entries of other products and keys that are not yours stay.
+# - A crash between commit and Redis is not looked at here: that is what the lifetime of entries is for.
+#
+# Example: with 10.00 cached, after `update_price(conn, redis, 7, Decimal("12.50"))` the next `read_product` returns 12.50.
+
+# %% answer="update_price"
+def update_price(conn: psycopg.Connection, redis, product_id: int, price: Decimal) -> None:
+    """Sets the price of a product and commits. Errors of the database go to the caller.
+
+    Raises UnknownProduct where there is no such row.
+    """
+    ### BEGIN SOLUTION
+    # Before the commit every reader still finds the old row, so the entry is removed only after it; a reader that had
+    # asked before finds its marker gone and does not fill, and a refused commit never gets as far as Redis.
+    # Writing the new entry instead saves a miss but needs an order among writers: a version compared in a script.
+    with conn.transaction():
+        changed = conn.execute("UPDATE products SET price = %s WHERE id = %s", [price, product_id]).rowcount
+        if not changed:
+            raise UnknownProduct(f"there is no product {product_id}")
+    redis.delete(entry_key(product_id))
+    ### END SOLUTION
+
+
+# %% check="update_price"
+
+# %% [markdown]
+# ## 3. Fifty who miss at once
+#
+# `get_or_compute(redis, key, compute, ttl=60, lease=10)` returns the value cached under `key`, and otherwise what `compute()` returns.
+# `compute` takes no arguments and returns text; it may be slow, and it is what must not be done twice.
+#
+# - What was computed is found by every process for `ttl` seconds, and then it is computed anew. Keys that you make besides `key` have an expiry too.
+# - However many callers miss at the same moment, in several processes, `compute` runs once, and all of them get its value.
+# - Whoever waits, waits as long as the computation takes and the claim of whoever computes lasts.
+# - A process that is killed while it computes holds the others up for `lease` seconds (60 at most), not longer: then one of them computes.
+# - If a computation takes longer than the lease, somebody else may take over. Whoever overslept then returns its value, but does not free the claim of the other.
+#
+# Example: of fifty calls for `"report:today"` on an empty cache one calls `compute()`, and fifty return the same text.
+
+# %% answer="get_or_compute"
+def get_or_compute(redis, key: str, compute, ttl: int = 60, lease: int = 10) -> str:
+    """The value under `key`, computed by one caller at most if it is not there; ttl and lease in seconds."""
+    ### BEGIN SOLUTION
+    # One caller gets the claim, which carries a token and runs out by itself; whoever has it looks once more before
+    # computing, and gives it back only where the token is still its own. The others sleep a little and look again.
+    # Blocking on a list wakes them sooner for one more key; early refresh lets nobody wait, and shows old values.
+    claim, token = f"{key}:claim", uuid.uuid4().hex
+    give_back = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end"
+    while True:
+        cached = redis.get(key)
+        if cached is not None:
+            return cached.decode()
+        if redis.set(claim, token, nx=True, ex=lease):
+            try:
+                cached = redis.get(key)
+                if cached is not None:
+                    return cached.decode()
+                value = compute()
+                redis.set(key, value, ex=ttl)
+                return value
+            finally:
+                redis.eval(give_back, 1, claim, token)
+        time.sleep(0.05)
+    ### END SOLUTION
+
+
+# %% check="get_or_compute"
+
+# %% [markdown]
+# ## 4. What is not there
+#
+# `find_product(conn, redis, product_id)` returns the product as in exercise 1, and for an id without product `None`, or it raises `UnknownProduct`.
+#
+# - A product that any process has asked for before costs no statement.
+# - Neither does an id that does not exist: however often and by however many processes it is asked for, it costs one query at most, until it is forgotten.
+# - It is forgotten after five minutes at most, and by itself, also while other unknown ids are asked for: a robot that tries one id after the other leaves a bounded amount in Redis, and every key has an expiry.
+# - A product that is inserted later is therefore found within five minutes.
+#
+# Example: four calls for product 9999999, from two processes, cost one SELECT together, and nobody sees a product.
+
+# %% answer="find_product"
+def find_product(conn: psycopg.Connection, redis, product_id: int) -> dict | None:
+    """The product as {"id": int, "name": str, "price": Decimal}; None if there is none."""
+    ### BEGIN SOLUTION
+    # That there is nothing is an answer and is kept like one, as a value that no product has, but for a minute only:
+    # the shorter it lives, the sooner an insert shows, and the less a robot leaves behind.
+    # A Bloom filter of all ids needs no entry for what is absent, but has to hear of every insert.
+    key = f"found:v1:{product_id}"
+    cached = redis.get(key)
+    if cached is not None:
+        product = json.loads(cached)
+        return product and {**product, "price": Decimal(product["price"])}
+    row = conn.execute("SELECT id, name, price FROM products WHERE id = %s", [product_id]).fetchone()
+    if row is None:
+        redis.set(key, "null", ex=60)
+        return None
+    entry = {"id": row[0], "name": row[1], "price": str(row[2])}
+    redis.set(key, json.dumps(entry), ex=600 + random.randrange(120))
+    return {**entry, "price": row[2]}
+    ### END SOLUTION
+
+
+# %% check="find_product"
+
+# %% [markdown]
+# ## 5. When Redis is not well
+#
+# `get_with_fallback(conn, redis, product_id)` returns the product as in exercise 1 (ids are of products that exist), whatever state Redis is in.
+# In this exercise the database is always well.
+#
+# - As long as all is well the second call for a product costs no statement.
+# - While Redis is down every call gets the product with one statement.
+# - Any single command to Redis may fail: answered with an error (`LOADING`, `OOM`), never arrived, arrived with its reply lost, or answered with garbage. The caller gets the product with one statement at most, and no key stays in Redis without an expiry.
+# - While Redis hangs, taking commands and answering none, the client gives up on each command after its timeout. Of the caller's time only one such timeout may be spent in a call.
+# - A minute after Redis is well again, by `time.monotonic()` or `time.time()`, products are cached again.
+#
+# Example: with Redis down, `get_with_fallback(conn, redis, 7)` returns product 7 and raises nothing.
+
+# %% answer="get_with_fallback"
+def get_with_fallback(conn: psycopg.Connection, redis, product_id: int) -> dict | None:
+    """The product as {"id": int, "name": str, "price": Decimal}, from Redis if it is well, else from the database."""
+    ### BEGIN SOLUTION
+    # To the caller an error of the cache is a miss, and a product that could not be stored is no trouble at all;
+    # whoever could not read does not try to store, so that a call waits for a hanging server once.
+    # A circuit breaker spares even that one wait while Redis is down, and has to be told when to try again.
+    key, well = f"fallback:v1:{product_id}", True
+    try:
+        cached = redis.get(key)
+        if cached is not None:
+            product = json.loads(cached)
+            return {**product, "price": Decimal(product["price"])}
+    except RedisError:
+        well = False
+    row = conn.execute("SELECT id, name, price FROM products WHERE id = %s", [product_id]).fetchone()
+    if row is None:
+        return None
+    entry = {"id": row[0], "name": row[1], "price": str(row[2])}
+    if well:
+        try:
+            redis.set(key, json.dumps(entry), ex=600 + random.randrange(120))
+        except RedisError:
+            pass
+    return {**entry, "price": row[2]}
+    ### END SOLUTION
+
+
+# %% check="get_with_fallback"

@@ -9,7 +9,8 @@
 The callers' names are the lanes' ("T1", "T2"): `proxy.url("T1")`, `bank.socket("T1")`, `clock.serve(folder, "T1")`.
 In a schedule a step of another instrument is told from a statement by a letter: "1r" Redis, "1p" the provider, "1q"
 the broker, "1k" a sleep on the virtual clock, "1y" anything else; a second open connection counts on: "1r1".
-Every such step is a choice: nothing of it is taken for invisible to others.
+Every such step is a choice: nothing of it is taken for invisible to others. A caller that asks the same thing again,
+and nobody else has moved meanwhile, is polling: others go first, if there are any.
 """
 
 from __future__ import annotations
@@ -37,10 +38,20 @@ class Guest:
         self.lane, self.name = step.caller, name
         number = joined.stage.proxy.next_number(step.caller)
         self.statement = Statement(step.caller, name, number, f"{step.lane}: {step.text}", announced=True)
+        self._since = joined.moves_of_others(step.caller)
+        self.polls = joined.repeats(step, self._since)
 
     @property
     def held(self) -> Statement | None:
-        return self.statement if self.step.state == "held" else None
+        return self.statement if self.step.state == "held" and not self._rests() else None
+
+    def _rests(self) -> bool:
+        """Polls for what only another caller can bring about."""
+        return (
+            self.polls
+            and self._joined.moves_of_others(self.lane) == self._since
+            and self._joined.others_go_on(self)
+        )
 
     @property
     def current(self) -> Statement | None:
@@ -50,7 +61,7 @@ class Guest:
 
     @property
     def listens(self) -> bool:
-        return self.step.waiting()
+        return self.step.waiting() or (self.step.state == "held" and self._rests())
 
     def release(self, *, lose_reply: bool = False) -> None:
         self.statement.state = "running"
@@ -95,6 +106,9 @@ class Joined:
         self._lanes = {lane.name for lane in stage.lanes}
         self._guests: list[Guest] = []
         self._seen: set[Step] = set()
+        self._asked: dict[
+            str, list[tuple[str, str, int]]
+        ] = {}  # by lane: what was asked last, and others' moves then
         self._bell = journal.bell()
         journal.hold(lambda step: step.caller in self._lanes)
         stage.proxy.watch(self._bell.fileno(), lambda mask: self._rung())
@@ -104,11 +118,35 @@ class Joined:
             self._guests.remove(guest)
             self.stage.proxy.sessions.remove(guest)  # type: ignore[arg-type]
 
+    def moves_of_others(self, lane: str) -> int:
+        """How many statements and steps of other lanes have been let go."""
+        return sum(s.lane != lane and s.state != "held" for s in self.stage.proxy.history)
+
+    def others_go_on(self, guest: Guest) -> bool:
+        """Whether a caller in another lane is still on its way and not itself polling."""
+        resting = {g.lane for g in self._guests if g.polls}
+        return any(
+            lane.name != guest.lane and lane.name not in resting and lane.call is not None and not lane.ended
+            for lane in self.stage.lanes
+        )
+
+    def repeats(self, step: Step, moves: int) -> bool:
+        """Whether `step` asks what its caller has just asked, while nobody else moved. Writes it down.
+
+        To the letter once, or the same command on the same key twice (a lock tried with a new token each time).
+        """
+        roughly = " ".join(step.text.split()[:2])
+        before = self._asked.setdefault(step.caller, [])
+        before.append((step.text, roughly, moves))
+        del before[:-3]
+        return before[-2:-1] == before[-1:] or (len(before) == 3 and len({b[1:] for b in before}) == 1)
+
     def clear(self) -> None:
         """Forgets what happened, between runs; goes on holding."""
         with self.journal.changed:
             self.journal.clear()
             self._seen.clear()
+            self._asked.clear()
             self.journal.hold(lambda step: step.caller in self._lanes)
 
     def end(self) -> None:

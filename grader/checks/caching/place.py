@@ -127,12 +127,11 @@ class Place:
         caller: str = "app",
     ) -> Any:
         """A process of the answer's, on the virtual clock, its `random` seeded by the course."""
-        worker = self._answer.spawn(driver=DRIVER + driver, callbacks=callbacks)
         if caller not in self._doors:
             self._doors[caller] = self.clock.serve(self.folder, caller)
-        worker.call("__time_flows__", self._doors[caller])
-        worker.call("__seed__", self.bench.random("answer").randrange(2**32))
-        return worker
+        seed = self.bench.random("answer").randrange(2**32)
+        start = f"\n__time_flows__({self._doors[caller]!r})\n__seed__({seed})\n"
+        return self._answer.spawn(driver=DRIVER + driver + start, callbacks=callbacks)
 
     def conn(self, caller: str = "app") -> Resource:
         assert self.postgres is not None

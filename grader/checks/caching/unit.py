@@ -16,6 +16,7 @@ from decimal import Decimal
 import psycopg
 from redis.exceptions import RedisError
 
+from grader.shop.cached import encode_entry, entry_key, read_product
 from grader.shop.errors import InvalidAmount, UnknownProduct
 """,
 )

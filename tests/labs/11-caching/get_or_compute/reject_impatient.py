@@ -1,0 +1,16 @@
+# fails: slow_compute_is_not_doubled -- "computations" "loses patience"
+def get_or_compute(redis, key, compute, ttl=60, lease=30):
+    give_up = time.monotonic() + 2
+    while time.monotonic() < give_up:
+        cached = redis.get(key)
+        if cached is not None:
+            return json.loads(cached)
+        token = uuid.uuid4().hex
+        if redis.set("lock:" + key, token, nx=True, ex=lease):
+            value = compute()
+            redis.set(key, json.dumps(value), ex=ttl)
+            if redis.get("lock:" + key) == token.encode():
+                redis.delete("lock:" + key)
+            return value
+        time.sleep(0.05)
+    return compute()

@@ -1,0 +1,21 @@
+# accepts: every error of Redis is a miss, and storing is only tried if reading was possible
+def get_with_fallback(conn, redis, product_id):
+    key = f"product:v2:{product_id}"
+    well = True
+    try:
+        cached = redis.get(key)
+        if cached:
+            product = json.loads(cached)
+            return {**product, "price": Decimal(product["price"])}
+    except RedisError:
+        well = False
+    row = conn.execute("SELECT id, name, price FROM products WHERE id = %s", (product_id,)).fetchone()
+    if row is None:
+        return None
+    product = {"id": row[0], "name": row[1], "price": row[2]}
+    if well:
+        try:
+            redis.set(key, json.dumps(product, default=str), ex=300)
+        except RedisError:
+            pass
+    return product

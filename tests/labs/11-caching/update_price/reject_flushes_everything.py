@@ -1,0 +1,5 @@
+# fails: others_untouched -- "session:4711 is gone" "never cheap"
+def update_price(conn, redis, product_id, price):
+    with conn.transaction():
+        conn.execute("UPDATE products SET price = %s WHERE id = %s", (price, product_id))
+    redis.flushdb()
