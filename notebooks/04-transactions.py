@@ -409,7 +409,8 @@ for level in (IsolationLevel.REPEATABLE_READ, IsolationLevel.SERIALIZABLE):
 
 # %%
 first = odd[IsolationLevel.REPEATABLE_READ, 3][0]
-still(first, "The report has seen the deposit and no withdrawal, and yet there was a fee", names=["deposit", "withdrawal", "report"])
+why = "The report has seen the deposit and no withdrawal, and yet there was a fee"
+still(first, why, names=["deposit", "withdrawal", "report"])
 
 # %% [markdown]
 # Without the reader every outcome is that of some serial order; the fee, for one, of the withdrawal before the deposit.
@@ -760,7 +761,8 @@ Picture(curves_svg(curves, "updates", "pages"), curves_text(curves, "updates", "
 
 # %%
 # %%sql
-# SELECT pg_terminate_backend(pid, 5000) AS gone FROM pg_stat_activity WHERE application_name = 'session N1';
+# SELECT pg_terminate_backend(pid, 5000) AS gone FROM pg_stat_activity
+# WHERE datname = current_database() AND application_name = 'session N1';
 
 # %%
 # %%session N2

@@ -74,7 +74,7 @@ def _box(session: Mapping[str, Any], x: float, y: float, width: float) -> str:
     foot = f"wants {session['wants']}" if session["wants"] else "" if waits else "the root of the queue"
     colour = svg.DOUBT if waits else svg.BAD
     foot = shorten(foot, int((width - 20) / 7))
-    last = svg.text(x + 12, y + _HIGH - 10, foot, size=11.5, fill=colour, weight="bold", family=svg.SANS)
+    last = svg.text(x + 12, y + _HIGH - 10, foot, size=11, fill=colour, weight="bold", family=svg.SANS)
     return svg.group([frame, name, state, *lines, last], f"{session['name']}: {session['statement']}")
 
 
