@@ -106,7 +106,145 @@ def handle_event(conn: psycopg.Connection, event: dict) -> None:
 # %% check="handle_event"
 
 # %% [markdown]
-# ## 3. Webhooks (`apply_webhook`)
+# ## 3. Charged, or not? (`charge`)
+#
+# Money moves at a payment provider, and its reply may never come.
+#
+# ```sql
+# CREATE TABLE orders (
+#     id        bigint PRIMARY KEY,
+#     amount    int NOT NULL,                       -- cents
+#     status    text NOT NULL DEFAULT 'pending',    -- later 'paid' or 'declined'
+#     charge_id text
+# );
+# CREATE TABLE attempts (order_id bigint PRIMARY KEY, key text NOT NULL, made_at timestamptz NOT NULL DEFAULT now());
+# ```
+#
+# `provider` offers:
+#
+# ```python
+# provider.charge(amount=1250, reference="order-7", idempotency_key="...")   # takes money -> {"id": "ch_1", "amount", "reference", "status", ...}
+# provider.find("order-7")     # all charges with this reference, oldest first: [{"id": "ch_1", ...}]
+# provider.get("ch_1")         # one charge
+# ```
+#
+# | raises | means |
+# |---|---|
+# | `ProviderRefused` | the card was declined, no money was taken |
+# | `ProviderTimeout` | no reply: money was taken, or not |
+# | `ProviderUnavailable` | a 5xx or an unreadable reply: money was taken, or not |
+#
+# Two things to know about it: the same `idempotency_key` is recognised for **24 hours** and then forgotten; a new charge shows in `find` only after up to **a minute**, and then for ever.
+#
+# `charge(conn, provider, order_id)` makes sure the order is paid, and returns the charge's id.
+#
+# - It takes the order's `amount` with the reference `order-<id>`, and leaves the order `paid` with its `charge_id`, committed.
+# - An order that is `paid` is not charged again; its charge id is returned.
+# - A declined card makes the order `declined` and raises `PaymentDeclined`; so does every later call for it, which charges nothing. An unknown order raises `UnknownOrder`. Errors of your own are as good.
+# - When the provider does not answer it may raise (`PaymentUnknown`, say) or ask again itself. Whoever called calls again, at once or two days later, and that ends in **exactly one charge**, and the order `paid` with it. Charging twice and giving one back is not that.
+# - The same when the process dies, or loses its connection, before or after any statement or request; and when two processes charge the same order at the same moment (one of them may raise if a further call then succeeds).
+# - Charges of different orders never wait for each other.
+#
+# `attempts` is there for you if you want it; nobody looks into it.
+
+# %% answer="charge"
+def charge(conn: psycopg.Connection, provider, order_id: int) -> str:
+    """Charges the order once, records it, commits, and returns the charge's id (text).
+
+    Raises UnknownOrder, PaymentDeclined (final), or PaymentUnknown (call again).
+    """
+    ### BEGIN SOLUTION
+    # Old charges are found by their reference, new ones are recognised by a key that is the same in every call: each
+    # covers the time in which the other is blind. A random key does as well if it is committed before the provider hears it.
+    order = conn.execute("SELECT amount, status, charge_id FROM orders WHERE id = %s", [order_id]).fetchone()
+    conn.rollback()  # nothing is held while the provider takes its time
+    if order is None:
+        raise UnknownOrder(f"there is no order {order_id}")
+    amount, status, known_charge = order
+    if status == "paid":
+        return known_charge
+    if status == "declined":
+        raise PaymentDeclined(f"order {order_id} was declined")
+    name = f"order-{order_id}"
+    try:
+        earlier = provider.find(name)
+        if earlier:
+            outcome = ("paid", earlier[0]["id"])
+        else:
+            outcome = ("paid", provider.charge(amount=amount, reference=name, idempotency_key=name)["id"])
+    except ProviderRefused:
+        outcome = ("declined", None)
+    except ProviderError as trouble:
+        raise PaymentUnknown(f"order {order_id}: ask again") from trouble
+    with conn.transaction():
+        conn.execute("UPDATE orders SET (status, charge_id) = (%s, %s) WHERE id = %s", [*outcome, order_id])
+    if outcome[0] == "declined":
+        raise PaymentDeclined(f"order {order_id} was declined")
+    return outcome[1]
+    ### END SOLUTION
+
+
+# %% check="charge"
+
+# %% [markdown]
+# ## 4. Trying again (`call_with_retry`)
+#
+# `call_with_retry(request, policy, clock, random)` sends `request` until there is an outcome worth having, and returns the response.
+#
+# | | offers |
+# |---|---|
+# | `request` | `method`, `path`, `headers` (a read-only mapping, names in any case), `send()`: sends it once and returns a response, or raises `ConnectionError` or `TimeoutError` if there was none |
+# | response | `status`, `headers` (names in any case), `body` |
+# | `policy` | `max_attempts` (with the first), `base`, `cap`, `deadline` (seconds), `budget` |
+# | `policy.budget` | `spend()`: takes one of the retries that all callers share; `False` if none is left |
+# | `clock` | `monotonic()` and `time()` (seconds), `now()` (aware `datetime`), `sleep(seconds)`; time only passes while you sleep or send |
+# | `random` | a `random.Random` |
+#
+# - Worth another attempt: `ConnectionError`, `TimeoutError`, and the statuses 429, 500, 502, 503, 504. Any other response is returned at once; any other exception leaves the function.
+# - `POST` and `PATCH` are repeated only if the request carries an `Idempotency-Key`; otherwise the first outcome is the last, whatever it is. The other methods may be repeated. The request is sent as it is: do not invent a key.
+# - Before attempt *n* + 1 (*n* from 1) it sleeps for a time drawn evenly from 0 to the smaller of `cap` and `base` · 2^(*n*-1), with numbers from `random`.
+# - If the response had a `Retry-After` (whole seconds, or an HTTP date), it sleeps at least until then, also beyond `cap`, and at most `cap` longer.
+# - No attempt starts later than `deadline` seconds after the call began. If the wait would end after that, it gives up at once instead of waiting.
+# - Each retry is paid for with one `budget.spend()`; with `False` there is no retry. First attempts are free.
+# - Giving up means: the last response is returned, or, if the last attempt had none, its exception is raised.
+
+# %% answer="call_with_retry"
+def call_with_retry(request, policy, clock, random):
+    """Sends `request`, again where that is allowed and worth it; returns the last response or raises its last error."""
+    ### BEGIN SOLUTION
+    # Whether to go on is decided before the wait, from the cheapest question to the one that costs a token; drawing the
+    # whole wait at random spreads callers that failed together. A library (stamina, tenacity) does the loop; the questions stay yours.
+    begun = clock.monotonic()
+    repeatable = request.method.upper() not in ("POST", "PATCH") or "Idempotency-Key" in request.headers
+    for number in range(1, policy.max_attempts + 1):
+        response, failure, told = None, None, 0.0
+        try:
+            response = request.send()
+        except (ConnectionError, TimeoutError) as lost:
+            failure = lost
+        if response is not None:
+            if response.status not in (429, 500, 502, 503, 504):
+                return response
+            header = response.headers.get("Retry-After", "0").strip()
+            if header.isdigit():
+                told = float(header)
+            else:
+                told = (parsedate_to_datetime(header) - clock.now()).total_seconds()
+        wait = max(told, random.uniform(0, min(policy.cap, policy.base * 2 ** (number - 1))))
+        in_time = clock.monotonic() - begun + wait <= policy.deadline
+        if repeatable and number < policy.max_attempts and in_time and policy.budget.spend():
+            clock.sleep(wait)
+            continue
+        if failure is not None:
+            raise failure
+        return response
+    ### END SOLUTION
+
+
+# %% check="call_with_retry"
+
+# %% [markdown]
+# ## 5. Webhooks (`apply_webhook`)
 #
 # A payment provider tells what became of each payment by webhooks. They come twice, out of order, at the same moment, and some never come.
 #

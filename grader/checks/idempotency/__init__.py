@@ -7,10 +7,14 @@ One module an exercise; importing them here, in the lab's order, registers them.
 from grader.checks.idempotency.unit import lab
 from grader.checks.idempotency import upsert_price
 from grader.checks.idempotency import handle_event
+from grader.checks.idempotency import charge
+from grader.checks.idempotency import call_with_retry
 from grader.checks.idempotency import apply_webhook
 
 __all__ = [
     "apply_webhook",
+    "call_with_retry",
+    "charge",
     "handle_event",
     "lab",
     "upsert_price",

@@ -1,0 +1,469 @@
+"""`call_with_retry`: tries again only what may be tried again, later each time, and not for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from email.utils import format_datetime
+from typing import Any
+
+from grader.checks.exercise import Ruling, fail, unknown
+from grader.checks.idempotency.unit import lab
+from grader.checks.running import Answer, Bench, Reply, Resource, Worker
+from grader.instruments.clock import VirtualClock
+from grader.verdict import Evidence
+
+DRIVER = """
+import random as _random_module
+from grader.instruments import retryable as _r
+class _Asked:
+    def __init__(self, ask):
+        self.spend = ask
+def __retry__(send, spend, clock, seed, method, headers, attempts, base, cap, deadline):
+    def transport():
+        said = send()
+        if said[0] == "response":
+            return _r.Response(said[1], _r.Headers(said[2]), "attempt %d" % said[3])
+        raise {"timeout": TimeoutError, "connection": ConnectionResetError, "bug": ValueError}[said[1]]("sent")
+    request = _r.Request(method, "/v1/thing", headers, transport)
+    policy = _r.Policy(attempts, base, cap, deadline, _Asked(spend))
+    response = call_with_retry(request, policy, clock, _random_module.Random(seed))
+    return [getattr(response, "status", None), getattr(response, "body", None)]
+"""
+PATIENCE = 5.0  # seconds for one call, a safety net
+SEEDS = 24
+MOST_SENDS = 40  # more than any policy here allows
+KEY = {"Idempotency-Key": "k-1"}
+Script = Sequence[
+    Any
+]  # 503, (429, {"Retry-After": "7"}), "timeout", "connection", "bug"; the last one goes on
+
+
+@dataclass
+class Case:
+    """One call. sends, waits: seconds of the virtual clock since the call began, and of each sleep."""
+
+    what: str
+    script: list[Any]
+    sends: list[float] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)
+    spent: int = 0
+    reply: Reply | None = None
+    ended: float = 0.0  # when the call ended
+
+    def outcome(self) -> str:
+        if self.reply is None or self.reply.ended:
+            return "never came back"
+        if self.reply.error is not None:
+            return f"raised {self.reply.error.type}"
+        value = self.reply.value
+        return f"returned {value[0] if isinstance(value, list) else value}"
+
+    def shown(self) -> Evidence:
+        rows = [
+            [f"{at:.3f} s", f"attempt {n}", str(self.script[min(n, len(self.script)) - 1])]
+            for n, at in enumerate(self.sends, 1)
+        ]
+        rows.append([f"{self.ended:.3f} s", "the call", self.outcome()])
+        return Evidence("table", self.what, {"columns": ["virtual time", "", ""], "rows": rows})
+
+
+@dataclass
+class History:
+    cases: dict[str, Case] = field(default_factory=dict)
+    spread: list[Case] = field(default_factory=list)
+    twins: list[Case] = field(default_factory=list)
+    base: float = 0.0
+    cap: float = 0.0
+
+    @property
+    def ended(self) -> bool:
+        return bool(self.cases) and all(
+            c.reply is not None and not c.reply.ended for c in (*self.cases.values(), *self.spread)
+        )
+
+
+class Desk:
+    """Calls the answer with a scripted server on a virtual clock."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.worker: Worker | None = None
+        self.case = Case("", [])
+        self.clock = VirtualClock()
+        self.began, self.tokens, self.latency = 0.0, 0, 0.0
+
+    def _send(self) -> Any:
+        case = self.case
+        case.sends.append(self.clock.time() - self.began)
+        self.clock.advance(self.latency)
+        said = case.script[min(len(case.sends), len(case.script)) - 1]
+        if len(case.sends) > MOST_SENDS:
+            said = 200
+        if isinstance(said, str):
+            return ["error", said]
+        status, headers = said if isinstance(said, tuple) else (said, {})
+        return ["response", status, dict(headers), len(case.sends)]
+
+    def _spend(self) -> bool:
+        self.case.spent += 1
+        self.tokens -= 1
+        return self.tokens >= 0
+
+    def call(
+        self,
+        what: str,
+        script: Script,
+        *,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        attempts: int = 5,
+        base: float = 0.25,
+        cap: float = 8.0,
+        deadline: float = 600.0,
+        tokens: int = 100,
+        latency: float = 0.0,
+        seed: int = 1,
+    ) -> Case:
+        case = self.case = Case(what, list(script))
+        self.tokens, self.latency, self.began = tokens, latency, self.clock.time()
+        self.clock.sleeps.clear()
+        if self.worker is None:
+            callbacks = {"send": self._send, "spend": self._spend, **self.clock.callbacks("clock")}
+            self.worker = self.answer.spawn(driver=DRIVER, callbacks=callbacks)
+        resources = (Resource("callback", "send"), Resource("callback", "spend"), Resource("clock", "clock"))
+        case.reply = self.worker.call(
+            "__retry__",
+            *resources,
+            seed,
+            method,
+            headers or {},
+            attempts,
+            base,
+            cap,
+            deadline,
+            timeout=PATIENCE,
+        )
+        if case.reply.ended:
+            self.worker = None
+        case.waits = [b - a - latency for a, b in zip(case.sends, case.sends[1:], strict=False)]
+        case.ended = self.clock.time() - self.began
+        return case
+
+
+@lab.exercise(
+    "call_with_retry",
+    points=5,
+    read="10-idempotency: Retry storms, budgets, backoff with jitter",
+    coverage=lambda h: (
+        f"{len(h.cases)} servers that fail in their own way, {len(h.spread)} seeds" if h.cases else ""
+    ),
+    hints=(
+        "For each failure: could the request have had its effect? May it have it twice? And if a thousand callers meet "
+        "it in the same second, when do they all come back?",
+        "One loop. Decide after each attempt: is it worth trying again, is it allowed, is there an attempt, a token and "
+        "time left? Only then wait, a random part of a growing bound, or longer if the server said so.",
+        "Send; return what is final; work out the wait from the attempt's number and from Retry-After; give up (return "
+        "or raise what you have) where attempts, deadline or budget end; sleep on the clock; send the same request again.",
+    ),
+)
+def call_with_retry(answer: Answer, bench: Bench) -> History:
+    random = bench.random("policy")
+    base, cap = random.choice([0.1, 0.2, 0.25, 0.5]), float(random.randrange(4, 7))
+    desk, history = Desk(answer), History(base=base, cap=cap)
+
+    def case(name: str, what: str, script: Script, **more: Any) -> None:
+        if all(c.reply and not c.reply.ended for c in history.cases.values()):
+            history.cases[name] = desk.call(what, script, **{"base": base, "cap": cap, **more})
+
+    case("at once", "the first attempt succeeds", [200])
+    case("recovers", "two failures, then success", [503, "timeout", 200])
+    for n, trouble in enumerate((429, 500, 502, 503, 504, "timeout", "connection")):
+        case(f"transient {n}", f"{trouble}, then success", [trouble, 200])
+    for status in (201, 301, 400, 401, 404, 409, 422):
+        case(f"final {status}", f"{status}", [status, 200])
+    case("bug", "sending raises ValueError", ["bug", 200])
+    case("attempts", "503 for ever", [503], attempts=4)
+    case("attempts error", "no reply ever", ["timeout"], attempts=3)
+    case("one attempt", "503, and a policy of one attempt", [503, 200], attempts=1)
+    for method in ("POST", "PATCH"):
+        case(f"unsafe {method}", f"{method} without a key meets a timeout", ["timeout", 200], method=method)
+        case(f"unsafe {method} 503", f"{method} without a key meets 503", [503, 200], method=method)
+        case(
+            f"keyed {method}",
+            f"{method} with a key meets a timeout",
+            ["timeout", 200],
+            method=method,
+            headers=KEY,
+        )
+    case(
+        "keyed lower",
+        "POST with a key in small letters meets 503",
+        [503, 200],
+        method="POST",
+        headers={"idempotency-key": "k"},
+    )
+    for method in ("PUT", "DELETE", "HEAD"):
+        case(f"safe {method}", f"{method} meets 503", [503, 200], method=method)
+    seconds = random.randrange(20, 60)
+    case("after", f"429 with Retry-After: {seconds}", [(429, {"Retry-After": str(seconds)}), 200])
+    case("after 503", f"503 with retry-after: {seconds}", [(503, {"retry-after": str(seconds)}), 200])
+    date = format_datetime(desk.clock.now() + timedelta(seconds=3600), usegmt=True)
+    case(
+        "after date", "503 with Retry-After as a date", [(503, {"Retry-After": date}), 200], deadline=10_000.0
+    )
+    case("after zero", "429 with Retry-After: 0", [(429, {"Retry-After": "0"}), 200])
+    case("after late", "Retry-After beyond the deadline", [(429, {"Retry-After": "100"}), 200], deadline=30.0)
+    case(
+        "deadline",
+        "503 for ever, a deadline of 20 s, each attempt takes 3 s",
+        [503],
+        attempts=30,
+        deadline=20.0,
+        latency=3.0,
+    )
+    case(
+        "deadline error",
+        "no reply, each attempt takes 30 s of a deadline of 20 s",
+        ["timeout", 200],
+        deadline=20.0,
+        latency=30.0,
+    )
+    case("budget", "503 for ever, two retries left in the budget", [503], attempts=10, tokens=2)
+    case("budget empty", "a timeout, an empty budget", ["timeout", 200], tokens=0)
+    for seed in range(SEEDS):
+        if history.ended:
+            history.spread.append(
+                desk.call("503 for ever", [503], attempts=9, base=base, cap=cap, deadline=10_000.0, seed=seed)
+            )
+    if history.ended:
+        history.twins = [desk.call("twins", [503], attempts=5, base=base, cap=cap, seed=77) for _ in range(2)]
+    return history
+
+
+def check(history: History, name: str, sends: int, outcome: str, why: str = "") -> Ruling:
+    """Whether a case was sent so often and ended so."""
+    case = history.cases.get(name)
+    if case is None:
+        return unknown("An earlier call never came back, so this was not tried.")
+    if len(case.sends) != sends or not case.outcome().startswith(outcome):
+        attempts = "1 attempt" if sends == 1 else f"{sends} attempts"
+        return fail(
+            f"{case.what}: {attempts}, then the call {outcome.strip()}",
+            f"{case.what}: {len(case.sends)} attempts, the call {case.outcome()}",
+            why,
+            [case.shown()],
+        )
+    return True
+
+
+def checks(history: History, wanted: Sequence[tuple[str, int, str]], why: str = "") -> Ruling:
+    for name, sends, outcome in wanted:
+        ruling = check(history, name, sends, outcome, why)
+        if ruling is not True:
+            return ruling
+    return True
+
+
+@call_with_retry.property(
+    misconception="A 429, a 5xx and a broken connection may pass; what the caller got wrong stays wrong.",
+)
+def retries_what_passes(history: History) -> Ruling:
+    """Transient failures are tried again until one attempt succeeds."""
+    return checks(
+        history,
+        [
+            ("at once", 1, "returned 200"),
+            ("recovers", 3, "returned 200"),
+            *((f"transient {n}", 2, "returned 200") for n in range(7)),
+        ],
+    )
+
+
+@call_with_retry.property(
+    needs=["retries_what_passes"],
+    misconception="Repeating what is final costs the server a request each time and changes nothing.",
+)
+def leaves_what_is_final(history: History) -> Ruling:
+    """Final answers are returned at once, and bugs are not hidden behind retries."""
+    wanted = [(f"final {s}", 1, f"returned {s}") for s in (201, 301, 400, 401, 404, 409, 422)]
+    return checks(history, [*wanted, ("bug", 1, "raised ValueError")])
+
+
+@call_with_retry.property(
+    needs=["retries_what_passes"],
+    misconception="The last failure is the caller's to see: returned if it was a response, raised if there was none.",
+)
+def gives_up(history: History) -> Ruling:
+    """After the last attempt the caller gets the last outcome."""
+    return checks(
+        history,
+        [
+            ("attempts", 4, "returned 503"),
+            ("attempts error", 3, "raised TimeoutError"),
+            ("one attempt", 1, "returned 503"),
+        ],
+    )
+
+
+@call_with_retry.property(
+    needs=["retries_what_passes"],
+    misconception="After a timeout nobody knows whether a POST took effect. Without a key the server cannot tell the second "
+    "from the first, and does it twice.",
+)
+def no_unsafe_repeat(history: History) -> Ruling:
+    """POST and PATCH are repeated with an idempotency key, and never without one."""
+    wanted: list[tuple[str, int, str]] = []
+    for method in ("POST", "PATCH"):
+        wanted += [
+            (f"unsafe {method}", 1, "raised TimeoutError"),
+            (f"unsafe {method} 503", 1, "returned 503"),
+            (f"keyed {method}", 2, "returned 200"),
+        ]
+    wanted += [
+        ("keyed lower", 2, "returned 200"),
+        *((f"safe {m}", 2, "returned 200") for m in ("PUT", "DELETE", "HEAD")),
+    ]
+    return checks(history, wanted)
+
+
+@call_with_retry.property(
+    needs=["retries_what_passes"],
+    misconception="The server knows when it will be back; asking earlier keeps it down.",
+)
+def honours_retry_after(history: History) -> Ruling:
+    """A retry comes no earlier than Retry-After says, in seconds or as a date."""
+    ruling = checks(
+        history,
+        [
+            ("after", 2, "returned 200"),
+            ("after 503", 2, "returned 200"),
+            ("after zero", 2, "returned 200"),
+            ("after date", 2, "returned 200"),
+        ],
+    )
+    if ruling is not True:
+        return ruling
+    for name in ("after", "after 503", "after date"):
+        case = history.cases[name]
+        told = float(case.what.rsplit(" ", 1)[1]) if name != "after date" else 3599.0
+        most = told + history.cap + (2 if name == "after date" else 0)
+        if not told - 0.001 <= case.waits[0] <= most:
+            return fail(
+                f"{case.what}: the next attempt after that, and not much later",
+                f"{case.what}: it came after {case.waits[0]:.2f} s",
+                evidence=[case.shown()],
+            )
+    return True
+
+
+@call_with_retry.property(
+    needs=["gives_up"],
+    misconception="The bound grows with each attempt up to the cap, and the whole of it is random: callers that failed "
+    "together must not come back together.",
+)
+def full_jitter(history: History) -> Ruling:
+    """Waits are drawn evenly from zero to a bound that doubles from base up to the cap."""
+    if not history.spread or not history.ended:
+        return unknown("An earlier call never came back, so this was not tried.")
+    shares: list[float] = []
+    for case in history.spread:
+        for n, wait in enumerate(case.waits):
+            bound = min(history.cap, history.base * 2**n)
+            if wait > bound + 0.001:
+                return fail(
+                    f"the wait before attempt {n + 2} is at most {bound:g} s",
+                    f"it was {wait:.3f} s",
+                    "The bound is base for the first wait, doubles, and never passes the cap.",
+                    [case.shown()],
+                )
+            shares.append(wait / bound)
+    last = [c.waits[-1] for c in history.spread if c.waits]
+    if len(last) < SEEDS or max(last) < 0.6 * history.cap:
+        return fail(
+            f"the bound grows to the cap of {history.cap:g} s",
+            f"the last of eight waits was at most {max(last, default=0):.3f} s in {SEEDS} calls",
+        )
+    low, high, mean = min(shares), max(shares), sum(shares) / len(shares)
+    if low > 0.15 or high < 0.85 or not 0.38 < mean < 0.62:
+        return fail(
+            "waits spread over the whole of the bound, from zero",
+            f"in {len(shares)} waits they were {low:.0%} to {high:.0%} of their bound, {mean:.0%} on average",
+        )
+    one, other = (c.waits for c in history.twins)
+    if len(one) != len(other) or any(abs(a - b) > 0.001 for a, b in zip(one, other, strict=True)):
+        return fail("the random numbers come from `random`", "the same seed gave different waits")
+    return True
+
+
+@call_with_retry.property(
+    needs=["retries_what_passes"],
+    misconception="A caller that is told of the failure after its deadline has given up long ago: no wait, no attempt may "
+    "reach past it.",
+)
+def within_deadline(history: History) -> Ruling:
+    """No attempt starts after the deadline, and nobody waits for one that could not."""
+    ruling = checks(
+        history,
+        [
+            ("after late", 1, "returned 429"),
+            ("deadline error", 1, "raised TimeoutError"),
+            ("deadline", len(history.cases["deadline"].sends) if "deadline" in history.cases else 0, ""),
+        ],
+    )
+    if ruling is not True:
+        return ruling
+    late = history.cases["after late"]
+    if late.ended > 0.001:
+        return fail(
+            "gives up at once when the wait would end after the deadline",
+            f"it waited {late.ended:.2f} s first",
+            evidence=[late.shown()],
+        )
+    case = history.cases["deadline"]
+    told = f"the last attempt began after {case.sends[-1]:.1f} s, the call ended after {case.ended:.1f} s"
+    for holds, expected, happened in (
+        (
+            case.sends[-1] <= 20 and case.ended < 23.001,
+            "no attempt and no wait beyond the deadline of 20 s",
+            told,
+        ),
+        (
+            case.outcome() == "returned 503",
+            "at the deadline the last outcome is handed on",
+            f"the call {case.outcome()}",
+        ),
+        (len(case.sends) >= 3, "tries again while there is time", f"{len(case.sends)} attempts in 20 s"),
+    ):
+        if not holds:
+            return fail(expected, happened, evidence=[case.shown()])
+    return True
+
+
+@call_with_retry.property(
+    needs=["retries_what_passes"],
+    misconception="Each retry takes one token before it is made; first attempts are free. With an empty budget everybody "
+    "fails fast instead of keeping the server down.",
+)
+def within_budget(history: History) -> Ruling:
+    """Every retry is paid for from the shared budget, and none is made without."""
+    ruling = checks(history, [("budget", 3, "returned 503"), ("budget empty", 1, "raised TimeoutError")])
+    if ruling is not True:
+        return ruling
+    for name in ("at once",):
+        case = history.cases.get(name)
+        if case is not None and case.spent:
+            return fail(
+                "first attempts are free",
+                f"{case.what}: {case.spent} tokens were spent",
+                evidence=[case.shown()],
+            )
+    case = history.cases["recovers"]
+    if case.spent != 2:
+        return fail(
+            "one token for each retry",
+            f"{case.what}: {case.spent} tokens for 2 retries",
+            evidence=[case.shown()],
+        )
+    return True

@@ -1,0 +1,26 @@
+# accepts: recursion, the clock read as a date, Retry-After added to the jitter
+def call_with_retry(request, policy, clock, random, attempt=1, ends=None):
+    ends = ends or clock.now() + timedelta(seconds=policy.deadline)
+    try:
+        response = request()
+        failure = None
+        if response.status_code != 429 and response.status_code < 500:
+            return response
+    except OSError as problem:
+        response, failure = None, problem
+    names = {name.lower() for name in request.headers}
+    allowed = request.method not in ("POST", "PATCH") or "idempotency-key" in names
+    if allowed and attempt < policy.max_attempts:
+        wait = random.random() * min(policy.cap, policy.base * 2 ** (attempt - 1))
+        told = response.headers.get("retry-after", "") if response is not None else ""
+        if told:
+            try:
+                wait += int(told)
+            except ValueError:
+                wait += (parsedate_to_datetime(told) - clock.now()).total_seconds()
+        if clock.now() + timedelta(seconds=wait) < ends and policy.budget.spend():
+            clock.sleep(wait)
+            return call_with_retry(request, policy, clock, random, attempt + 1, ends)
+    if failure is not None:
+        raise failure
+    return response
