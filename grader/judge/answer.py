@@ -258,10 +258,15 @@ class WorkerHandle:
             timeout, 0.05
         )  # a worker that never stops sending must not keep us here
         while not self.dead and not (handled and time.monotonic() > enough):
-            if not self._channel.pending():
-                wait = 0.0 if handled else timeout
-                if not select.select([self._channel], [], [], max(0.0, wait))[0]:
-                    break
+            try:
+                if not self._channel.pending():
+                    wait = 0.0 if handled else timeout
+                    if not select.select([self._channel], [], [], max(0.0, wait))[0]:
+                        break
+            except (OSError, ValueError):  # closed by another thread, which killed the worker meanwhile
+                if not self.dead:
+                    raise
+                break
             message = self._receive(time.monotonic() + 5.0)
             if message is None:
                 break
