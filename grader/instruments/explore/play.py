@@ -19,6 +19,7 @@ from grader.instruments.pgwire.statement import State
 
 FIRST_LOOK = 0.0004  # seconds a statement is given before the server is asked whether it waits
 GRACE = 0.002  # seconds a caller with several connections is given to use the others too
+PATIENT_LOOKS = 100  # as often it is given more, while its process has not come to rest
 LAST_LOOK = 0.01
 _BLOCKED_BY = re.compile(r"Process (\d+) waits for .*; blocked by process (\d+)\.")
 
@@ -264,21 +265,31 @@ class Play:
                 if self._bear_with(thinking, running):
                     return True
             elif not running:
-                if self._crowded() and self._pump(GRACE):
+                if self._restless():
                     continue
                 return not all(lane.ended for lane in self._lanes)
             elif any(s not in self._waiting for s in running) and self._pump(look):
                 continue
             else:
                 look = min(look * 2, LAST_LOOK)
-                if self._all_wait(running) and not (self._crowded() and self._pump(GRACE)):
+                if self._all_wait(running) and not self._restless():
                     return True
                 self._give_up_slow(running)
 
-    def _crowded(self) -> bool:
-        """A caller with several connections may be about to use another one at the same time."""
+    def _restless(self) -> bool:
+        """Whether a caller that uses several connections may still be about to use another one by itself."""
         lanes = [s.lane for s in self.stage.proxy.sessions]
-        return len(lanes) != len(set(lanes))
+        for lane in self._lanes:
+            lane.plural = lane.plural or lanes.count(lane.name) > 1
+        plural = [lane for lane in self._lanes if lane.plural and not lane.ended]
+        if not plural:
+            return False
+        for _ in range(PATIENT_LOOKS):
+            if self._pump(GRACE):
+                return True
+            if not any(wants_to_run(getattr(lane.worker, "pid", 0)) for lane in plural):
+                return False
+        return False
 
     def _pump(self, seconds: float) -> bool:
         moved = self.stage.proxy.pump(seconds)

@@ -58,6 +58,7 @@ class Lane:
         self.call: CallUnderWay | None = None
         self.ended = False
         self.killed = False
+        self.plural = False  # this caller has used several connections at a time
         self._fd = -1
 
     @property
@@ -68,7 +69,7 @@ class Lane:
         """Makes sure a live worker of `caller` stands in this lane."""
         if self.caller is not caller or self.name in self.stage.proxy.broken:
             self.retire()
-            self.caller = caller
+            self.caller, self.plural = caller, self.plural and self.caller is caller
         if self.worker is None:
             self.worker = caller.spawn()
 

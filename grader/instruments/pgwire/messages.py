@@ -12,6 +12,7 @@ import decimal
 import functools
 import struct
 import uuid
+from dataclasses import dataclass
 from typing import Any
 
 from psycopg import pq
@@ -117,6 +118,37 @@ def read_name(message: bytes) -> str:
 def read_close(message: bytes) -> tuple[str, str]:
     """("S" or "P", name) of a Close message."""
     return chr(message[5]), _text(message, 6)[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What drivers send for one statement: Parse (or the name of a prepared one), Bind, Describe, Execute, Sync.
+
+    sql: None if `name` was prepared before.
+    """
+
+    name: str
+    sql: str | None
+    oids: tuple[int, ...]
+    bind: bytes
+
+
+@functools.lru_cache(maxsize=4096)
+def read_batch(data: bytes) -> Batch | None:
+    """`data` as one whole batch, or None if it is anything else. The same answer sends the same bytes in
+    every schedule, so this is looked up far more often than worked out."""
+    parts = split(buffer := bytearray(data))
+    shape = bytes(m[0] for m in parts)
+    if buffer or shape not in (b"PBDES", b"BDES"):
+        return None
+    bind, execute = parts[-4], parts[-2]
+    portal, name = read_bind_names(bind)
+    if portal or read_name(execute):
+        return None
+    if shape == b"BDES":
+        return Batch(name, None, (), bind)
+    parsed, sql, oids = read_parse(parts[0])
+    return Batch(name, sql, oids, bind) if parsed == name else None
 
 
 def _field(message: bytes, at: int) -> tuple[bytes | None, int]:

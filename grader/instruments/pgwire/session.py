@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from grader.instruments.pgwire.proxy import PgProxy
 
 CHUNK = 1 << 16
+CACHED = 1 << 12  # bytes of a statement worth remembering
 BACKLOG = 1 << 20  # bytes waiting for a slow client before the server is no longer read
 Q, P, B, D, C, E, S, H, X = b"QPBDCESHX"
 COPY_DATA, COPY_DONE, COPY_FAIL = b"dcf"
@@ -107,6 +108,9 @@ class Session:
         if not data:
             self.close()
             return
+        if self.phase == "ready" and len(data) < CACHED and not self._input and self._take_batch(data):
+            self.offer()
+            return
         self._input += data
         while self.phase == "startup" and self._start():
             pass
@@ -142,6 +146,23 @@ class Session:
             return False
         self.proxy.connect_backend(self, packet)
         return False
+
+    def _take_batch(self, data: bytes) -> bool:
+        """The short way for one whole statement, when nothing else is pending."""
+        if self._pending or self._unsynced or self._copying or self._batch is not None:
+            return False
+        batch = messages.read_batch(data)
+        if batch is None:
+            return False
+        if batch.sql is not None:
+            self._prepared[batch.name] = (batch.sql, batch.oids)
+        sql, oids = self._prepared.get(batch.name, ("", ()))
+        self._portals[""] = (sql, batch.bind, oids)
+        number = self.proxy.next_number(self.lane)
+        self.queue.append(
+            Statement(self.lane, self.name, number, sql, data, True, True, False, self.pid, batch.bind, oids)
+        )
+        return True
 
     def _accept(self, m: bytes) -> None:
         _FROM_CLIENT.get(m[0], Session._call_function)(self, m)
