@@ -130,7 +130,9 @@ print(f"thrown away:  {worker.rows_removed:,} rows, to keep {worker.actual_rows:
 # %%sql
 # SELECT unnest(most_common_vals::text::text[]) AS status,
 #        round(unnest(most_common_freqs)::numeric, 2) AS share
-#   FROM pg_stats WHERE schemaname = 'lesson_indexing' AND tablename = 'orders' AND attname = 'status' LIMIT 4;
+#   FROM pg_stats
+#  WHERE schemaname = 'lesson_indexing' AND tablename = 'orders' AND attname = 'status'
+#  LIMIT 4;
 
 # %% [markdown]
 # The share a condition keeps is its **selectivity**.
