@@ -211,3 +211,57 @@ def get_with_fallback(conn: psycopg.Connection, redis, product_id: int) -> dict 
 
 
 # %% check="get_with_fallback"
+
+# %% [markdown]
+# ## 6. Caches that are not yours
+#
+# `catalog(load_product, load_customer)` returns a FastAPI application (any ASGI application will do) with two routes, to be served behind caches that many customers share.
+#
+# - `GET /products/{product_id}`: what `load_product(product_id, language)` returns, as JSON: `{"id": 7, "name": "Desk lamp", "price": "19.90"}`. The name depends on the language, `"de"` if the request's `Accept-Language` begins with it and `"en"` otherwise. 404 where it returns `None`.
+# - `GET /account`: what `load_customer(token)` returns for the token of `Authorization: Bearer TOKEN`, as JSON: `{"name": "Ada", "email": "ada@shop.test"}`. 401 where it returns `None`, or without a token.
+#
+# What must hold:
+#
+# - A product has an `ETag` that stays the same as long as the reply does. `If-None-Match` with this tag, alone, in a list or weakened with `W/`, is answered 304 without a body, with the same `ETag` and `Cache-Control`.
+# - After a change of the price, and for the other language, such a request is answered 200 with what is right now.
+# - A shared cache may serve a product for 10 seconds to an hour without asking.
+# - Everybody gets their own language from such a cache, and nobody another's account or another's refusal; nothing about a customer is ever stored in it.
+#
+# The judge asks through a cache that stores whatever your headers allow it to store, and serves it to whoever asks the same.
+
+# %% answer="catalog"
+def catalog(load_product, load_customer) -> FastAPI:
+    """An application with /products/{product_id} and /account."""
+    ### BEGIN SOLUTION
+    # The tag is a hash of the very bytes sent, so another price or language is another tag; Vary names the one header
+    # that was looked at, and the lifetime says how long nobody has to ask at all. What is about a customer is not stored.
+    # A version column makes cheaper tags, which need no body first, and must then name the language as well.
+    app = FastAPI()
+
+    @app.get("/products/{product_id}")
+    def product(product_id: int, request: Request) -> Response:
+        german = request.headers.get("accept-language", "").lower().startswith("de")
+        found = load_product(product_id, "de" if german else "en")
+        if found is None:
+            raise HTTPException(404, "no such product", headers={"Cache-Control": "no-store"})
+        body = json.dumps(found).encode()
+        tag = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+        headers = {"ETag": tag, "Cache-Control": "public, max-age=60", "Vary": "Accept-Language"}
+        asked = [t.strip().removeprefix("W/") for t in request.headers.get("if-none-match", "").split(",")]
+        if tag in asked or "*" in asked:
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type="application/json", headers=headers)
+
+    @app.get("/account")
+    def account(request: Request) -> Response:
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        customer = load_customer(token)
+        if customer is None:
+            raise HTTPException(401, "who are you?", headers={"Cache-Control": "no-store"})
+        return JSONResponse(customer, headers={"Cache-Control": "no-store"})
+
+    return app
+    ### END SOLUTION
+
+
+# %% check="catalog"

@@ -9,7 +9,16 @@ from grader.checks.caching import update_price
 from grader.checks.caching import get_or_compute
 from grader.checks.caching import find_product
 from grader.checks.caching import get_with_fallback
+from grader.checks.caching import catalog
 from grader.checks.caching.unit import lab
 # isort: on
 
-__all__ = ["find_product", "get_or_compute", "get_product", "get_with_fallback", "lab", "update_price"]
+__all__ = [
+    "catalog",
+    "find_product",
+    "get_or_compute",
+    "get_product",
+    "get_with_fallback",
+    "lab",
+    "update_price",
+]

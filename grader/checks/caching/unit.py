@@ -5,6 +5,7 @@ from grader.checks.exercise import LabChecks
 lab = LabChecks(
     "11-caching",
     context="""\
+import hashlib
 import json
 import math
 import random
@@ -14,6 +15,8 @@ import uuid
 from decimal import Decimal
 
 import psycopg
+from fastapi import FastAPI, Header, HTTPException, Request, Response
+from fastapi.responses import JSONResponse
 from redis.exceptions import RedisError
 
 from grader.shop.cached import encode_entry, entry_key, read_product

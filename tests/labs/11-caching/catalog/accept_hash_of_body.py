@@ -1,0 +1,26 @@
+# accepts: the tag is a hash of the body; public with a lifetime, Vary on the language; accounts are never stored
+def catalog(load_product, load_customer):
+    app = FastAPI()
+
+    @app.get("/products/{product_id}")
+    def product(product_id: int, request: Request):
+        language = "de" if request.headers.get("accept-language", "").lower().startswith("de") else "en"
+        found = load_product(product_id, language)
+        if found is None:
+            raise HTTPException(404)
+        body = json.dumps(found).encode()
+        tag = '"' + hashlib.sha256(body).hexdigest()[:16] + '"'
+        headers = {"ETag": tag, "Cache-Control": "public, max-age=60", "Vary": "Accept-Language"}
+        asked = [t.strip().removeprefix("W/") for t in request.headers.get("if-none-match", "").split(",")]
+        if tag in asked or "*" in asked:
+            return Response(status_code=304, headers=headers)
+        return Response(body, media_type="application/json", headers=headers)
+
+    @app.get("/account")
+    def account(request: Request):
+        customer = load_customer(request.headers.get("authorization", "").removeprefix("Bearer "))
+        if customer is None:
+            raise HTTPException(401, headers={"Cache-Control": "no-store"})
+        return JSONResponse(customer, headers={"Cache-Control": "no-store"})
+
+    return app
