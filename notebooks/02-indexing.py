@@ -107,10 +107,10 @@ explain(busy_customers)
 # Read it in this order.
 #
 # 1. **From the inside out.** The innermost nodes fetch rows; each hands what it found to the node above.
-# 2. **Where are the pages?** A node's buffers include those of the nodes below it; subtract them to see its own. The viewer marks the node with most pages.
+# 2. **Where are the pages?** A node's buffers include those of the nodes below it; subtract them to see its own. The picture marks the node with most pages; in the live viewer choose *buffers* above the list on the left.
 # 3. **What is thrown away?** *Rows removed by filter* were read and not wanted: an index could have skipped them.
 # 4. **How good was the guess?** Compare estimated and actual rows. A large factor low down misleads every choice above it.
-# 5. **How often?** `loops` multiplies: the server's own text gives rows per loop, the viewer gives the product.
+# 5. **How often?** `loops` multiplies: the server's own text gives rows per loop, the picture gives the product.
 #
 # Time comes last: it holds for this machine, this cache and this minute.
 
