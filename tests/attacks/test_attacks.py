@@ -99,7 +99,7 @@ def cases() -> Iterator[ParameterSet]:
     for level in ("bubblewrap", "landlock"):
         for attack in ALL:
             long = attack.slow or level == "landlock"
-            marks = [pytest.mark.campaign] if long else []
+            marks = [pytest.mark.campaign(only=True)] if long else []
             yield pytest.param(level, attack, id=f"{level}-{attack.exercise}-{attack.name}", marks=marks)
 
 

@@ -52,7 +52,7 @@ def _box(launcher: BoxLauncher) -> None:
 
 
 def points(target: str, count: int, sample: int) -> list[object]:
-    marks = [] if count <= sample else [pytest.mark.campaign]
+    marks = [] if count <= sample else [pytest.mark.campaign(only=True)]
     return [
         pytest.param(target, n / count, id=f"{target}-{n}", marks=[] if n % (count // sample) == 0 else marks)
         for n in range(count)
@@ -104,7 +104,7 @@ def test_a_worker_killed_in_mid_class_is_replaced(root: Path) -> None:
         assert sum(v["points"] for v in outcome.result["verdicts"].values()) == 9, outcome.result
 
 
-@pytest.mark.parametrize("count", [10, pytest.param(300, marks=pytest.mark.campaign)])
+@pytest.mark.parametrize("count", [10, pytest.param(300, marks=pytest.mark.campaign(only=True))])
 def test_in_a_mixed_class_everybody_scores_as_if_alone(tmp_path: Path, services: object, count: int) -> None:
     quick = [a for a in ALL if not a.slow and not a.may_stop_the_servers]
     with course.opened(tmp_path / "course") as root:

@@ -16,7 +16,7 @@ import pytest
 
 from grader.classroom.grade import Options, grade
 
-pytestmark = [pytest.mark.server, pytest.mark.campaign]
+pytestmark = [pytest.mark.server, pytest.mark.campaign(only=True)]
 
 
 @contextmanager
