@@ -3,7 +3,7 @@
 import pytest
 
 from grader.checks.exercise import NotAnswered, Rejected
-from grader.judge.answer import bound_names, is_blank_sql, is_stub, parse, sql_text
+from grader.judge.source import bound_names, is_blank_sql, is_stub, parse, sql_text
 
 STUB = 'def f(x):\n    """Says what it does."""\n    raise NotImplementedError'
 
