@@ -1,0 +1,13 @@
+"""Checks of lab 08: the door as an attacker meets it, and as those meet it who may come in.
+
+One module an exercise; importing them here, in the lab's order, registers them.
+"""
+
+# isort: off
+from grader.checks.authentication.unit import lab
+from grader.checks.authentication import store_password
+
+__all__ = [
+    "lab",
+    "store_password",
+]

@@ -1,0 +1,73 @@
+"""Counting Argon2 in a worker: how often the answer computed one, whatever library it called.
+
+`DRIVER` runs after the answer's source. It counts where argon2-cffi (and with it pwdlib) enters its C library, and
+replaces cryptography's class by one that counts. `__work__["between"]`, if set, is called once, before the next
+*new* hash is computed: the moment between reading an old hash and storing its successor.
+"""
+
+DRIVER = '''
+import argon2.low_level as _low_level
+__work__ = {"hashes": 0, "checks": 0, "between": None, "told": None}
+
+def _hashed():
+    __work__["hashes"] += 1
+    between, __work__["between"] = __work__["between"], None
+    if between is not None:
+        __work__["told"] = between()
+
+class _Counting:
+    def __init__(self, library):
+        self.__dict__["_library"] = library
+    def __getattr__(self, name):
+        found = getattr(self._library, name)
+        if name in ("argon2_hash", "argon2_ctx"):
+            def counted(*args):
+                _hashed()
+                return found(*args)
+            return counted
+        if name == "argon2_verify":
+            def counted(*args):
+                __work__["checks"] += 1
+                return found(*args)
+            return counted
+        return found
+
+_low_level.lib = _Counting(_low_level.lib)
+
+import cryptography.hazmat.primitives.kdf.argon2 as _kdf
+_Argon2id = _kdf.Argon2id
+
+class _CountingArgon2id:
+    def __init__(self, *args, **kwargs):
+        self._made = _Argon2id(*args, **kwargs)
+    def derive(self, *args):
+        _hashed()
+        return self._made.derive(*args)
+    def derive_phc_encoded(self, *args, **kwargs):
+        _hashed()
+        return self._made.derive_phc_encoded(*args, **kwargs)
+    def verify(self, *args):
+        __work__["checks"] += 1
+        return self._made.verify(*args)
+    @classmethod
+    def verify_phc_encoded(cls, *args, **kwargs):
+        __work__["checks"] += 1
+        return _Argon2id.verify_phc_encoded(*args, **kwargs)
+
+_kdf.Argon2id = _CountingArgon2id
+for _name, _value in list(globals().items()):
+    if _value is _Argon2id and _name != "_Argon2id":
+        globals()[_name] = _CountingArgon2id
+
+def __worked__(name, conn, *args):
+    """Calls the answer, then does what a pool does; returns [value, hashes, checks, left]."""
+    __work__["hashes"] = __work__["checks"] = 0
+    left = "idle"
+    try:
+        value = globals()[name](conn, *args)
+    finally:
+        if not conn.closed and conn.info.transaction_status.name != "IDLE":
+            left = "open"
+            conn.rollback()
+    return [value, __work__["hashes"], __work__["checks"], left]
+'''

@@ -1,0 +1,465 @@
+"""`store_password` and `verify_password`: what is stored is of little use to a thief, and better after each login."""
+
+from __future__ import annotations
+
+import hashlib
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Any
+
+import argon2
+
+from grader.checks.authentication.hash_work import DRIVER
+from grader.checks.authentication.unit import lab
+from grader.checks.concurrency import blame
+from grader.checks.exercise import Ruling, fail, unknown
+from grader.checks.running import Answer, Bench, Reply, Resource, Worker
+from grader.verdict import Evidence
+
+SCHEMA = "CREATE TABLE credentials (email text PRIMARY KEY, password_hash text NOT NULL)"
+LEAST_MEMORY, LEAST_PASSES = 19 * 1024, 2  # KiB, passes: the least OWASP's cheat sheet advises
+MOST_MEMORY, MOST_PASSES = 256 * 1024, 10  # beyond, a few logins at once bring the server down
+LEAST_SALT, LEAST_DIGEST = 16, 16  # bytes
+PATIENCE = 10.0  # seconds of one call, a safety net
+PASSWORD, CHANGED = "correct horse battery", "a newer password"
+
+BETWEEN = """
+def __change_between__(url, name, conn, email, password, newer):
+    import psycopg
+    def change():
+        with psycopg.connect(url, autocommit=True) as other:
+            other.execute("set lock_timeout = '100ms'")
+            try:
+                other.execute("update public.credentials set password_hash = %s where email = %s", [newer, email])
+            except psycopg.errors.LockNotAvailable:
+                return "locked"
+            return "changed"
+    __work__["told"], __work__["between"] = "", change
+    try:
+        globals()[name](conn, email, password)
+    finally:
+        if not conn.closed and conn.info.transaction_status.name != "IDLE":
+            conn.rollback()
+        __work__["between"] = None
+    return __work__["told"]
+def __told__():
+    return __work__["told"]
+"""
+
+
+@dataclass
+class Call:
+    """One call: what it was, how it ended, what the row held before and after."""
+
+    what: str
+    reply: Reply
+    before: str | None
+    after: str | None
+    version_kept: bool = True  # the row was not even rewritten with the same text
+
+    @property
+    def answer(self) -> Any:
+        value = self.reply.value
+        return value[0] if self.reply.ok and isinstance(value, list) else None
+
+    @property
+    def work(self) -> tuple[int, int]:
+        """New hashes, comparisons."""
+        value = self.reply.value
+        return (int(value[1]), int(value[2])) if self.reply.ok and isinstance(value, list) else (0, 0)
+
+    @property
+    def left_open(self) -> bool:
+        value = self.reply.value
+        return self.reply.ok and isinstance(value, list) and value[3] == "open"
+
+    def said(self) -> str:
+        return f"answered {self.answer!r}" if self.reply.ok else f"the call {blame(self.reply)}"
+
+
+@dataclass
+class History:
+    calls: dict[str, Call] = field(default_factory=dict)
+    opens: bool = False  # the judge could verify the first stored hash with the password
+    told: str | None = (
+        None  # "changed" | "locked": whether the password could be changed while a hash was upgraded
+    )
+    raced: str = ""  # what the row held after that
+    newer: str = ""
+    race_reply: Reply | None = None
+
+    def table(self, *names: str) -> Evidence:
+        rows = [
+            [c.what, c.said(), sum(c.work), shortened(c.after)]
+            for name, c in self.calls.items()
+            if not names or name in names
+        ]
+        columns = ["call", "outcome", "Argon2 computed", "stored afterwards"]
+        return Evidence("table", "The calls", {"columns": columns, "rows": rows})
+
+
+class Desk:
+    """Calls the answer and looks at the row before and after."""
+
+    def __init__(self, answer: Answer, bench: Bench) -> None:
+        self.answer = answer
+        self.database = bench.database("empty")
+        self.database.connection("learner").execute(SCHEMA)
+        self.url = self.database.url()
+        self.worker: Worker | None = None
+        self.history = History()
+
+    def row(self, email: str) -> tuple[str, str] | None:
+        found = self.database.query(
+            "SELECT password_hash, ctid::pg_catalog.text FROM public.credentials WHERE email = %s",
+            email,
+            role="admin",
+        )
+        return (str(found[0][0]), str(found[0][1])) if found else None
+
+    def put(self, email: str, stored: str) -> None:
+        self.database.execute("INSERT INTO public.credentials VALUES (%s, %s)", email, stored, role="admin")
+
+    def spawn(self) -> Worker:
+        self.worker = self.answer.spawn(driver=DRIVER + BETWEEN)
+        return self.worker
+
+    def call(self, key: str, what: str, name: str, email: str, password: str) -> Call:
+        worker = self.worker or self.spawn()
+        before = self.row(email)
+        connection = Resource("connection", self.url, id="conn")
+        reply = worker.call("__worked__", name, connection, email, password, timeout=PATIENCE)
+        if reply.ended:
+            worker.kill()
+            self.worker = None
+        after = self.row(email)
+        call = Call(what, reply, before and before[0], after and after[0], before == after)
+        self.history.calls[key] = call
+        return call
+
+
+@lab.exercise(
+    "store_password",
+    binds=("store_password", "verify_password"),
+    points=3,
+    read="08-authentication: What is stored",
+    coverage=lambda h: f"{len(h.calls)} calls, and one password changed while its hash was being upgraded",
+    hints=(
+        "Somebody has copied the table and rents a hundred graphics cards for a weekend: what makes each guess dear, "
+        "and why must a guess for one person be worth nothing for another?",
+        "A PHC string carries its algorithm, its parameters and its salt, so old rows can be told from new ones. The "
+        "clear password is there only at login: that is the moment to replace what is old.",
+        "Let the library make the string and compare it; when it matches and is not of today's kind, make a new one "
+        "and store it, provided that the row still holds what you compared with. One password can be typed as "
+        "different code points: bring it to one form first.",
+    ),
+)
+def store_password(answer: Answer, bench: Bench) -> History:
+    desk = Desk(answer, bench)
+    history = desk.history
+    random = bench.random("passwords")
+    salt = random.randbytes(8).hex()
+    tail = f" {random.randrange(10**6)}"
+    password = PASSWORD + tail
+    cheap = argon2.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+    store, verify = "store_password", "verify_password"
+
+    first = desk.call("store", "store a password", store, "ada@example.com", password)
+    if first.reply.ended or first.after is None:
+        return history
+    history.opens = opens(first.after, password)
+    desk.call("right", "verify it", verify, "ada@example.com", password)
+    if history.calls["right"].reply.ended:
+        return history
+    desk.call("space", "verify it with a space more", verify, "ada@example.com", password + " ")
+    desk.call("case", "verify it in capitals", verify, "ada@example.com", password.upper())
+    desk.call("unknown", "verify for an address nobody has", verify, "nobody@example.com", password)
+    desk.put("closed@example.com", "!")
+    desk.call("closed", 'verify for a closed account ("!")', verify, "closed@example.com", "!")
+
+    digest = hashlib.sha256((salt + password).encode()).hexdigest()
+    desk.put("old@example.com", f"sha256${salt}${digest}")
+    desk.call("old wrong", "old sha256: a wrong password", verify, "old@example.com", password + "!")
+    desk.call("old", "old sha256: the right password", verify, "old@example.com", password)
+    desk.call("old again", "the same password again", verify, "old@example.com", password)
+    desk.put("weak@example.com", cheap.hash(password))
+    desk.call("weak wrong", "weak Argon2: a wrong password", verify, "weak@example.com", password + "!")
+    desk.call("weak", "weak Argon2: the right password", verify, "weak@example.com", password)
+
+    long = "Zoë liest Bücher über Öl. " * 5 + "#"
+    desk.call("long", "store a password of 131 characters", store, "zoe@example.com", long)
+    desk.call("long end", "verify it with another last character", verify, "zoe@example.com", long[:-1] + "$")
+    typed = unicodedata.normalize("NFD", long)
+    desk.call("typed", "verify it as another keyboard sends it", verify, "zoe@example.com", typed)
+
+    desk.put("race@example.com", f"sha256${salt}${digest}")
+    history.newer = cheap.hash(CHANGED)
+    worker = desk.worker or desk.spawn()
+    connection = Resource("connection", desk.url, id="conn")
+    history.race_reply = worker.call(
+        "__change_between__",
+        desk.url,
+        verify,
+        connection,
+        "race@example.com",
+        password,
+        history.newer,
+        timeout=PATIENCE,
+    )
+    told = history.race_reply.value if history.race_reply.ok else None
+    if history.race_reply.error is not None:
+        told = worker.call("__told__").value
+    history.told = told if isinstance(told, str) else None
+    history.raced = (desk.row("race@example.com") or ("",))[0]
+
+    worker.kill()  # another process of the same program
+    desk.spawn()
+    desk.call("store again", "another process stores the same password", store, "ada@example.com", password)
+    return history
+
+
+@store_password.property(weight=0)
+def tells_right_from_wrong(history: History) -> Ruling:
+    """The stored password is recognised; every other one, however close, is not."""
+    for key, wanted in (
+        ("store", None),
+        ("right", True),
+        ("space", False),
+        ("case", False),
+        ("unknown", False),
+        ("closed", False),
+        ("old wrong", False),
+        ("weak wrong", False),
+    ):
+        call = history.calls.get(key)
+        if call is None:
+            return unknown("An earlier call never came back.", [history.table()])
+        if not call.reply.ok:
+            return fail(
+                f"{call.what}: the call returns", f"the call {blame(call.reply)}", evidence=[history.table()]
+            )
+        if key == "store" and call.after is None:
+            happened, why = "nothing is stored after the call returned", ""
+            if call.left_open:
+                happened += ": its transaction was still open, so it was rolled back"
+                why = "What is not committed is rolled back by whoever gets the connection next."
+            return fail("a row with the password's hash", happened, why, evidence=[history.table()])
+        if wanted is not None and call.answer is not wanted:
+            return fail(
+                f"{call.what}: {wanted}", call.said(), MISTAKEN.get(key, ""), evidence=[history.table()]
+            )
+    return True
+
+
+MISTAKEN = {
+    "space": "A password is not tidied up: spaces at its ends are part of it.",
+    "case": "A password is not folded: capitals are part of it.",
+    "closed": "A row that holds no hash matches nothing, least of all itself.",
+}
+
+
+@store_password.property(
+    needs=["tells_right_from_wrong"],
+    misconception="A fast hash lets a thief of the table try billions of passwords a second; what can be decrypted "
+    "is decrypted by whoever also took the key.",
+)
+def argon2id_at_rest(history: History) -> Ruling:
+    """What is stored is an Argon2id hash of the password whose parameters cost a guesser time and memory."""
+    call = history.calls["store"]
+    problem = weakness(call.after or "")
+    if not problem and not history.opens:
+        problem = "the stored hash is not that of the password: another program could not verify it"
+    return not problem or fail(
+        f"a PHC string $argon2id$ with {LEAST_MEMORY} to {MOST_MEMORY} KiB, {LEAST_PASSES} to {MOST_PASSES} passes, "
+        f"and a salt of {LEAST_SALT} bytes",
+        problem,
+        BAD_COST if problem.startswith("too dear") else "",
+        [history.table("store")],
+    )
+
+
+BAD_COST = "The cost is paid at every login: with too much of it a handful of login attempts at once takes the server down."
+
+
+@store_password.property(
+    needs=["argon2id_at_rest"],
+    misconception="A salt that can be computed beforehand, from the address, the password or a constant, lets a table "
+    "be made beforehand too.",
+)
+def unique_salt(history: History) -> Ruling:
+    """Storing the same password again gives another salt, in another process too."""
+    salts = [
+        salt_of(history.calls[key].after or "") for key in ("store", "store again") if key in history.calls
+    ]
+    again = history.calls.get("store again")
+    if again is None or not again.reply.ok:
+        return unknown("The second process did not store the password.", [history.table()])
+    return salts[0] != salts[1] or fail(
+        "two different salts for the same address and password",
+        f"both hashes have the salt {salts[0]}",
+        evidence=[history.table("store", "store again")],
+    )
+
+
+@store_password.property(
+    needs=["argon2id_at_rest"],
+    misconception="Some schemes look at the first 72 bytes only, or were made to look at less.",
+)
+def long_passwords(history: History) -> Ruling:
+    """A long password counts to its last character."""
+    stored, end = history.calls.get("long"), history.calls.get("long end")
+    if stored is None or end is None:
+        return unknown("An earlier call never came back.")
+    if not stored.reply.ok:
+        return fail("a password of 131 characters is stored", f"the call {blame(stored.reply)}")
+    return end.answer is False or fail(
+        "a password of which only the last of 131 characters is wrong is refused",
+        end.said(),
+        evidence=[history.table("long", "long end")],
+    )
+
+
+@store_password.property(
+    needs=["argon2id_at_rest", "long_passwords"],
+    misconception="One keyboard sends ë as one code point, another as e and two dots: to the hash these are different "
+    "passwords.",
+)
+def same_text_same_password(history: History) -> Ruling:
+    """A password is the same whether its accents come composed or decomposed."""
+    typed = history.calls["typed"]
+    return typed.answer is True or fail(
+        "the same text in its decomposed form (NFD) is recognised",
+        typed.said(),
+        evidence=[history.table("long", "typed")],
+    )
+
+
+@store_password.property(
+    needs=["argon2id_at_rest"],
+    misconception="Only at a successful login is the password there in clear: who does not use that moment keeps the "
+    "old hashes for ever.",
+)
+def upgrades_old_hashes(history: History) -> Ruling:
+    """A successful login replaces an old or weak hash for good; an unsuccessful one changes nothing."""
+    for key in ("old", "weak"):
+        wrong, right = history.calls[f"{key} wrong"], history.calls[key]
+        shown = [history.table("old wrong", "old", "old again", "weak wrong", "weak")]
+        if wrong.after != wrong.before:
+            return fail(
+                f"{wrong.what} changes nothing", f"it stored {shortened(wrong.after)}", evidence=shown
+            )
+        if right.answer is not True:
+            return fail(
+                f"{right.what}: True", right.said(), "Old rows are valid until their owner comes by.", shown
+            )
+        problem = weakness(right.after or "")
+        if problem:
+            if right.left_open:
+                problem += "; the transaction was still open at the end of the call, so it was rolled back"
+            return fail(f"{right.what}: an Argon2id hash of today's cost afterwards", problem, evidence=shown)
+    again = history.calls["old again"]
+    return again.answer is True or fail(
+        "the password still opens the account after its hash was upgraded",
+        again.said(),
+        "What was upgraded must be the hash of the password, not of the old hash.",
+        [history.table("old", "old again")],
+    )
+
+
+@store_password.property(
+    needs=["upgrades_old_hashes"],
+    misconception="Between reading the old hash and storing the new one the owner may have changed the password: an "
+    "UPDATE that does not ask brings the old one back.",
+)
+def upgrade_yields_to_change(history: History) -> Ruling:
+    """A password changed while a login upgrades the old hash stays changed."""
+    if not history.told:
+        return unknown(
+            "No new hash was computed during the login, so the password could not be changed meanwhile."
+        )
+    return (
+        history.told == "locked"
+        or history.raced == history.newer
+        or fail(
+            "the hash of the new password stays",
+            f"the row holds {shortened(history.raced)}: the login wrote the old password back",
+        )
+    )
+
+
+@store_password.property(
+    needs=["upgrades_old_hashes"],
+    misconception="Each Argon2 is dear by intention; one more than needed is paid at every login.",
+)
+def hash_work(history: History) -> Ruling:
+    """Storing computes one Argon2, verifying one, and one more only when a weak one is replaced."""
+    if not any(sum(c.work) for c in history.calls.values()):
+        return unknown("No Argon2 computation could be counted: it was made past the usual libraries.")
+    for key, least, most in (
+        ("store", 1, 1),
+        ("right", 1, 1),
+        ("space", 1, 1),
+        ("old", 1, 1),
+        ("old again", 1, 1),
+        ("weak wrong", 1, 1),
+        ("weak", 1, 2),
+    ):
+        call = history.calls[key]
+        if not least <= sum(call.work) <= most:
+            return fail(
+                f"{call.what}: {'at most ' if most > least else ''}{most} Argon2 computed",
+                f"{sum(call.work)} computed",
+                REMEMBERED if sum(call.work) < least else "",
+                evidence=[history.table()],
+            )
+    right = history.calls["right"]
+    return right.version_kept or fail(
+        "a login with a hash of today's kind writes nothing",
+        f"the row was written again: {shortened(right.after)}",
+        "Rewriting at every login costs a hash and a write, and tells nobody anything.",
+        [history.table("right")],
+    )
+
+
+REMEMBERED = "A password that is recognised without a computation is kept somewhere it can be read, or compared by something cheap."
+
+
+def opens(stored: str, password: str) -> bool:
+    """Whether an Argon2 string is that of the password; not computed for what is too dear."""
+    if weakness(stored):
+        return False
+    try:
+        return bool(argon2.PasswordHasher().verify(stored, password))
+    except (argon2.exceptions.Argon2Error, argon2.exceptions.InvalidHashError):
+        return False
+
+
+def weakness(stored: str) -> str:  # noqa: PLR0911 - one line a flaw reads best
+    """What is wrong with a stored hash, "" if nothing."""
+    if not stored.startswith("$argon2"):
+        return f"{shortened(stored)} is stored, which is no Argon2 hash"
+    try:
+        p = argon2.extract_parameters(stored)
+    except argon2.exceptions.InvalidHashError:
+        return f"{shortened(stored)} is stored, which no Argon2 library can read"
+    cost = f"{p.memory_cost} KiB and {p.time_cost} passes"
+    if p.type is not argon2.Type.ID:
+        return f"the variant is {p.type.name}, not Argon2id"
+    if p.memory_cost > MOST_MEMORY or p.time_cost > MOST_PASSES:
+        return f"too dear: {cost}"
+    if p.memory_cost < LEAST_MEMORY or p.time_cost < LEAST_PASSES:
+        return f"too cheap: {cost}"
+    if p.salt_len < LEAST_SALT or p.hash_len < LEAST_DIGEST:
+        return f"the salt has {p.salt_len} bytes and the hash {p.hash_len}: at least 16 each"
+    return ""
+
+
+def salt_of(stored: str) -> str:
+    parts = stored.split("$")
+    return parts[4] if len(parts) > 5 else ""
+
+
+def shortened(text: str | None) -> str:
+    if text is None:
+        return "nothing"
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,27 @@
+"""Unit 08, authentication: the lab and what every answer of it may use."""
+
+from grader.checks.exercise import LabChecks
+
+lab = LabChecks(
+    "08-authentication",
+    context="""\
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import unicodedata
+import uuid
+from datetime import UTC, datetime, timedelta, timezone
+
+import argon2
+import psycopg
+from joserfc import jwk, jws, jwt
+from joserfc.errors import JoseError
+from psycopg.rows import dict_row
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
+
+from grader.shop.errors import InvalidCredentials, InvalidToken, TooManyAttempts
+""",
+)

@@ -1,0 +1,84 @@
+# %% [markdown]
+# # Lab 08: authentication
+#
+# Behind every form and header stands somebody who wants in.
+# In each exercise your code meets those who may, and beside them a bank of attackers who may not: a door that opens to nobody earns nothing.
+# Work is counted, not timed, and time is a clock that the check moves.
+#
+# What holds in every exercise unless it says otherwise:
+#
+# - `conn` is an open psycopg 3 connection, not in autocommit mode and not in a transaction.
+# - When your function returns or raises, what it wanted to keep is **committed**; what is left open is rolled back by the pool the connection came from.
+# - `clock.now()` is the moment, an aware `datetime` in UTC, and `clock.time()` the same in seconds since 1970. The server's clock and your machine's show another time.
+# - The tables shown are there, with nothing but the keys and defaults shown.
+# - Typed errors come from `grader.shop.errors`; an exception class of your own, or a `ValueError`, is as good.
+
+# %% context
+
+# %% [markdown]
+# ## 1. Passwords at rest (`store_password`, `verify_password`)
+#
+# ```sql
+# CREATE TABLE credentials (email text PRIMARY KEY, password_hash text NOT NULL);
+# ```
+#
+# `store_password(conn, email, password)` makes `password` the password of `email`, whether there was one or not.
+# `verify_password(conn, email, password)` says whether it is: `True` or `False`, also for an address that nobody has.
+#
+# - Stored is an **Argon2id** hash as a PHC string (`$argon2id$v=19$...`), one that any Argon2 library can verify with the password: 19 to 256 MiB of memory, 2 to 10 passes, salt and hash of at least 16 bytes each. No two hashes share a salt, not even those of one password of one person.
+# - Every character counts, the 131st too, and so do capitals and spaces at the ends. But text is text: a password is the same whether its accents come composed (NFC) or decomposed (NFD).
+# - Some rows are old: `sha256$<salt>$<hex>`, where `hex` is the hexadecimal SHA-256 of the salt's text followed by the password, in UTF-8; others are Argon2 hashes cheaper than the above. Both are still valid. When their owner logs in with the right password the row is **upgraded** to a hash as above; a wrong one changes nothing.
+# - If the password is changed while such a login is being worked on, the change stays.
+# - A row may hold what is no hash at all, such as `!` for a closed account: that matches nothing, and is no error.
+# - Argon2 is computed **once** by `store_password`, and once by `verify_password`; a second time only to replace a cheap Argon2 hash. A login that upgrades nothing writes nothing.
+#
+# Example: with `ada@example.com` stored as `sha256$ab12$...`, the right password gives `True` and leaves `$argon2id$v=19$m=65536,t=3,p=4$...`.
+
+# %% answer="store_password"
+### BEGIN SOLUTION
+# pwdlib's string carries algorithm, cost and salt, so a row says itself whether it is of today's kind; the upgrade
+# names the hash it replaces, so a newer password wins. Locking the row while hashing does as well, but holds the lock for a hash.
+HASHER = Argon2Hasher()
+
+
+### END SOLUTION
+def store_password(conn: psycopg.Connection, email: str, password: str) -> None:
+    """Makes `password` that of `email`: stores its Argon2id hash and commits."""
+    ### BEGIN SOLUTION
+    stored = HASHER.hash(unicodedata.normalize("NFKC", password))
+    with conn.transaction():
+        conn.execute(
+            "INSERT INTO credentials VALUES (%s, %s) "
+            "ON CONFLICT (email) DO UPDATE SET password_hash = excluded.password_hash",
+            [email, stored],
+        )
+    ### END SOLUTION
+
+
+def verify_password(conn: psycopg.Connection, email: str, password: str) -> bool:
+    """Whether `password` is that of `email`; upgrades an old hash that matches, and commits."""
+    ### BEGIN SOLUTION
+    text = unicodedata.normalize("NFKC", password)
+    with conn.transaction():
+        row = conn.execute("SELECT password_hash FROM credentials WHERE email = %s", [email]).fetchone()
+    known = row[0] if row else "!"
+    if known.startswith("sha256$"):
+        _, salt, digest = known.split("$")
+        typed = hashlib.sha256((salt + password).encode()).hexdigest()
+        matches, outdated = hmac.compare_digest(typed, digest), True
+    elif HASHER.identify(known):
+        matches, outdated = HASHER.verify(text, known), HASHER.check_needs_rehash(known)
+    else:
+        return False
+    if matches and outdated:
+        fresh = HASHER.hash(text)
+        with conn.transaction():
+            conn.execute(
+                "UPDATE credentials SET password_hash = %s WHERE email = %s AND password_hash = %s",
+                [fresh, email, known],
+            )
+    return matches
+    ### END SOLUTION
+
+
+# %% check="store_password"
