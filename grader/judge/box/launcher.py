@@ -208,7 +208,7 @@ class BoxedPlace:
             return Plan(
                 "namespaces",
                 hidden=(wall.TEMPLATE,),
-                readonly=(str(self._slot.inside),),
+                readonly=(str(self._slot.inside), *wall.code_below("/tmp", "/dev/shm")),
                 tmpfs=(("/tmp", _WORKER_TMP), ("/dev/shm", 16 << 20)),
                 limits=limits,
             )

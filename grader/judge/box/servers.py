@@ -150,7 +150,7 @@ def _plan(slot: Slot, sockets: Path, data: tuple[Path, str] | None, tmpfs: str =
     if slot.level == "bubblewrap":
         return Plan(
             "namespaces",
-            readonly=(str(slot.inside),),
+            readonly=(str(slot.inside), *wall.code_below("/tmp", "/dev/shm")),
             writable=(str(sockets),),
             hidden=(wall.TEMPLATE,) if data is None else (),
             tmpfs=(("/tmp", 16 << 20), ("/dev/shm", 64 << 20), *(((tmpfs, 64 << 20),) if tmpfs else ())),

@@ -126,6 +126,13 @@ def weak_readable() -> tuple[str, ...]:
     return (*system, *(str(p) for p in _code(_interpreter(runs_as()))))
 
 
+@functools.cache
+def code_below(*folders: str) -> tuple[str, ...]:
+    """Code that lies below one of `folders`, which a compartment covers with an empty folder of its own."""
+    code = _code(_interpreter(None))
+    return tuple(str(path) for path in code if any(path.is_relative_to(folder) for folder in folders))
+
+
 def server_programs() -> Programs:
     return programs(places())
 
