@@ -141,6 +141,13 @@ class Answer(Protocol):
         """
         ...
 
+    def helper(self, driver: str) -> Worker:
+        """A worker that has executed `driver`, the judge's own source, and nothing of the answer.
+
+        For text of the answer that some engine runs in-process (SQL for DuckDB): it is shut in as the answer is.
+        """
+        ...
+
 
 class Database(Protocol):
     """A throw-away database, cloned from a template for this check and dropped after it."""
