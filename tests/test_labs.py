@@ -66,6 +66,22 @@ def test_runs_under_load_give_one_verdict(services, unit):
     assert {row.variant.name: row.changed for row in matrix.rows if row.changed} == {}
 
 
+@each_exercise
+def test_read_on_names_a_section_of_the_lesson(unit, exercise):
+    """ "02-indexing: Statistics" sends the reader to a heading of that lesson, if the lesson is written."""
+    found = unit.checks().exercises[exercise]
+    for read in {found.read, *(p.read for p in found.properties)} - {""}:
+        if read.startswith(("http://", "https://")):
+            continue
+        slug, _, section = read.partition(": ")
+        lesson = catalog.unit(slug, ROOT).lesson_source
+        if lesson.is_file():
+            headings = [
+                line.lstrip("# ").strip() for line in lesson.read_text().splitlines() if line[:3] == "# #"
+            ]
+            assert section in headings, f"{read!r} is no section of {lesson.name}"
+
+
 def test_variants_belong_to_units():
     folders = {p.name for p in (ROOT / "tests/labs").glob("[!_]*/")}
     assert folders <= {unit.slug for unit in JUDGED}

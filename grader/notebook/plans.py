@@ -20,7 +20,7 @@ def explain(
     from grader import show
 
     plan = plan_json(sql, analyze=analyze, settings=settings, conn=conn)
-    return None if plan is None else show.plan_widget(plan)
+    return None if plan is None else show.plan_widget(plan, query=sql.strip())
 
 
 def plan_json(

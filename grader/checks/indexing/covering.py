@@ -33,7 +33,7 @@ class History:
     "covering",
     kind="sql",
     points=4,
-    read="02-indexing: Covering indexes and the visibility map",
+    read="02-indexing: Covering and the visibility map",
     coverage=lambda h: "2 sizes of the data, 3 customers, 2 dates each" if h.large else "",
     hints=(
         "The plan visits the table for every order found. What does it fetch there that the index does not hold?",

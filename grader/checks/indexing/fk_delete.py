@@ -50,7 +50,7 @@ class History:
     "fk_delete",
     kind="sql",
     points=3,
-    read="02-indexing: What an index costs, and what its absence does",
+    read="02-indexing: Foreign keys",
     coverage=lambda h: "2 sizes of the data, products sold and never sold" if h.large else "",
     hints=(
         "EXPLAIN ANALYZE of the DELETE shows a time for triggers beside the plan. What do they have to find out?",

@@ -68,7 +68,7 @@ class History:
     "index_budget",
     kind="sql",
     points=5,
-    read="02-indexing: What an index costs",
+    read="02-indexing: What an index costs a writer",
     coverage=lambda h: f"{len(h.plans)} queries, {_STREAM} inserts" if h.plans else "",
     hints=(
         "Sort the queries by the columns they compare with =, compare by range and order by. Which share a beginning?",

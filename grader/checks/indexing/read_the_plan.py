@@ -34,7 +34,7 @@ class History:
     "read_the_plan",
     kind="value",
     points=3,
-    read="02-indexing: Reading a plan node by node",
+    read="02-indexing: Reading a plan",
     coverage=lambda h: f"{len(h.plans)} plans, {len(KEYS)} observations each",
     hints=(
         "Which lines of the plan say what was expected, which what happened, and for how many loops?",

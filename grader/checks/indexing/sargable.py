@@ -47,7 +47,7 @@ class History:
     "sargable",
     kind="value",
     points=3,
-    read="02-indexing: Expression indexes, and queries that miss theirs",
+    read="02-indexing: Sargable predicates",
     coverage=lambda h: "3 queries, 24 parameters, 3 time zones",
     hints=(
         "Which side of the comparison does the index know: the column as it is, or what the function makes of it?",

@@ -46,7 +46,7 @@ class History:
     "stale_statistics",
     kind="sql",
     points=3,
-    read="02-indexing: Selectivity and statistics",
+    read="02-indexing: Statistics",
     coverage=lambda h: "2 sizes of the data, 4 places each" if h.scales else "",
     hints=(
         "The planner multiplies the share of the city by the share of the postcode. When is that right?",
