@@ -244,7 +244,194 @@ def call_with_retry(request, policy, clock, random):
 # %% check="call_with_retry"
 
 # %% [markdown]
-# ## 5. Webhooks (`apply_webhook`)
+# ## 5. A payment that can be repeated (`payments`)
+#
+# Write the app that takes payments: `app`, with `POST /v1/payments`.
+#
+# ```
+# POST /v1/payments
+# X-Client: shop-a                 which client it is; set by the gateway, trust it
+# Idempotency-Key: 4f7c...         chosen by the client
+# {"order_id": 7, "amount": 1250}  cents
+#
+# 201 {"charge_id": "ch_1", ...}   what else is in the reply is up to you
+# ```
+#
+# ```sql
+# CREATE TABLE ledger (
+#     id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+#     client    text NOT NULL,
+#     order_id  bigint NOT NULL,
+#     amount    int NOT NULL,
+#     charge_id text NOT NULL
+# );
+# CREATE TABLE idempotency_keys (   -- for your use; nobody looks into it
+#     client     text NOT NULL,
+#     key        text NOT NULL,
+#     request    text NOT NULL,
+#     status     int,
+#     reply      text,
+#     locked_at  timestamptz,
+#     created_at timestamptz NOT NULL,
+#     PRIMARY KEY (client, key)
+# );
+# ```
+#
+# When the app is started these names are bound in its module: `DATABASE_URL` (text, for `psycopg.connect`; also in `os.environ`), `provider` (as in exercise 3: it remembers keys for 24 hours; no card is declined here) and `clock` (`now()`: an aware `datetime`; `time()`, `sleep(seconds)`). The clock of the machine and `now()` of the server tell another time.
+#
+# - A payment takes `amount` under the reference `order-<order_id>` (`provider.charge(amount=..., reference=..., idempotency_key=...)`), adds one row to `ledger`, and is answered 201 with a JSON object that has the `charge_id`.
+# - The same client, key and body within 24 hours: the same reply, status and bytes, and nothing is charged. The body is the same if it says the same: the order of its fields does not matter.
+# - The same client and key with another body: 422, and nothing is charged. No key: 400 or 422.
+# - While the first request is under way the second is answered 409, or waits and gets the same reply.
+# - Keys belong to their client: two clients may use the same one.
+# - A failure of the provider is answered 5xx and not kept: the client repeats the request under the same key and pays **once**, whether or not the provider had taken the money.
+# - 24 hours after its first use a key is as new: the same request is a new payment, with a charge and a row of its own.
+# - Any number of processes run the app. One may die, or lose a connection, before or after any statement or request. A client repeats its request a minute (of `clock`) later, up to four times, and ends with 201, one charge and one row.
+
+# %% answer="payments"
+app = FastAPI()
+
+
+@app.post("/v1/payments", status_code=201)
+def pay(body: dict, x_client: str = Header(), idempotency_key: str = Header()):
+    """Takes a payment once for each client and key. 201, 409 (under way), 422 (key used for another body), 503."""
+    ### BEGIN SOLUTION
+    # The insert lets one request through, the lease frees what the dead left behind, and a provider key made from the
+    # claim makes the charge repeatable; ledger and reply share a transaction. Holding the row's lock meanwhile needs no lease, but a connection for each waiting client.
+    said = json.dumps(body, sort_keys=True)
+    now = clock.now()
+    its = {"client": x_client, "key": idempotency_key, "said": said, "now": now}
+    its |= {"expired": now - timedelta(hours=24), "abandoned": now - timedelta(seconds=45)}
+    with psycopg.connect(DATABASE_URL, autocommit=True) as conn:
+        claim = conn.execute(
+            """
+            INSERT INTO idempotency_keys AS had (client, key, request, locked_at, created_at)
+            VALUES (%(client)s, %(key)s, %(said)s, %(now)s, %(now)s)
+            ON CONFLICT (client, key) DO UPDATE
+               SET request = %(said)s, status = NULL, reply = NULL, locked_at = %(now)s,
+                   created_at = CASE WHEN had.created_at <= %(expired)s THEN %(now)s ELSE had.created_at END
+             WHERE had.created_at <= %(expired)s
+                OR (had.status IS NULL AND had.request = %(said)s AND had.locked_at < %(abandoned)s)
+            RETURNING created_at
+            """,
+            its,
+        ).fetchone()
+        if claim is None:
+            request, status, reply = conn.execute(
+                "SELECT request, status, reply FROM idempotency_keys WHERE client = %(client)s AND key = %(key)s", its
+            ).fetchone()
+            if request != said:
+                raise HTTPException(422, "This key was used for another request.")
+            if status is None:
+                raise HTTPException(409, "The first request with this key is under way.")
+            return Response(reply, status, media_type="application/json")
+        name = hashlib.sha256(json.dumps([x_client, idempotency_key, claim[0].timestamp()]).encode()).hexdigest()
+        try:
+            charge = provider.charge(
+                amount=body["amount"], reference=f"order-{body['order_id']}", idempotency_key=name
+            )
+        except ProviderError:
+            conn.execute(
+                "UPDATE idempotency_keys SET locked_at = 'epoch' WHERE client = %(client)s AND key = %(key)s", its
+            )
+            raise HTTPException(503, "The payment provider does not answer; repeat the request.") from None
+        reply = json.dumps({"charge_id": charge["id"], "order_id": body["order_id"], "amount": body["amount"]})
+        with conn.transaction():
+            finished = conn.execute(
+                "UPDATE idempotency_keys SET status = 201, reply = %(reply)s "
+                "WHERE client = %(client)s AND key = %(key)s AND status IS NULL",
+                {**its, "reply": reply},
+            ).rowcount
+            if finished:  # somebody slower than the lease may have done it
+                conn.execute(
+                    "INSERT INTO ledger (client, order_id, amount, charge_id) VALUES (%s, %s, %s, %s)",
+                    [x_client, body["order_id"], body["amount"], charge["id"]],
+                )
+        return Response(reply, 201, media_type="application/json")
+    ### END SOLUTION
+
+
+# %% check="payments"
+
+# %% [markdown]
+# ## 6. An order and its event (`place_order`)
+#
+# Others must hear of every order, through a broker that has no part in your transactions.
+#
+# ```sql
+# CREATE TABLE orders (
+#     id          bigint PRIMARY KEY,
+#     customer_id bigint NOT NULL,
+#     total       int NOT NULL CHECK (total > 0)    -- cents
+# );
+# CREATE TABLE outbox (            -- for your use; nobody looks into it
+#     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+#     topic        text NOT NULL,
+#     key          text NOT NULL,
+#     value        jsonb NOT NULL,
+#     published_at timestamptz
+# );
+# ```
+#
+# `place_order(conn, order)` stores an order, a dict like `{"id": 7, "customer_id": 3, "total": 1250}`. It does not talk to the broker.
+#
+# `relay(conn, broker)` is called again and again, by one process or several, and publishes what is not published yet, with
+#
+# ```python
+# broker.publish("orders", "3", {"order_id": 7, "customer_id": 3, "total": 1250})   # topic, the customer's id as text, value
+# ```
+#
+# which returns when the broker has the message, and raises `BrokerUnavailable` when it did not confirm: it may have it or not.
+#
+# - Every order that exists has its event published sooner or later; no event is published for an order that does not exist. An order the table refuses is refused: `place_order` raises, whatever the exception.
+# - The events of one customer are published in the order in which the orders were placed (one call after the other; the ids of orders say nothing about it). A repetition of an earlier event does not count against it.
+# - Undisturbed, each event is published once, and a further run of the relay publishes nothing. After a failure an event may come again: better twice than never.
+# - When the broker fails the relay may raise or return; a later run goes on.
+# - All this holds when either function is killed, or loses its connection, before or after any statement or publication; when orders are placed while the relay runs; and when two relays run at once (one may leave it to the other).
+# - Placing orders for different customers never makes one wait for the other.
+
+# %% answer="place_order"
+def place_order(conn: psycopg.Connection, order: dict) -> None:
+    """Stores the order, and that its event is to be published; commits. Raises if the order is refused."""
+    ### BEGIN SOLUTION
+    # One commit decides about both rows, so an event exists exactly if its order does; sending it is left to the relay.
+    # Reading the server's own log (logical decoding, Debezium) replaces the table, at the price of running that too.
+    with conn.transaction():
+        conn.execute("INSERT INTO orders (id, customer_id, total) VALUES (%(id)s, %(customer_id)s, %(total)s)", order)
+        told = {"order_id": order["id"], "customer_id": order["customer_id"], "total": order["total"]}
+        conn.execute(
+            "INSERT INTO outbox (topic, key, value) VALUES (%s, %s, %s)",
+            ["orders", str(order["customer_id"]), Jsonb(told)],
+        )
+    ### END SOLUTION
+
+
+def relay(conn: psycopg.Connection, broker) -> None:
+    """Publishes the events not yet published, oldest first, and remembers which the broker has confirmed."""
+    ### BEGIN SOLUTION
+    # Marked after the confirmation, an event can come twice and cannot get lost; the lock lets one relay work at a time,
+    # because two that share the rows overtake each other. More relays are possible if each takes whole customers.
+    with conn.transaction():
+        if not conn.execute("SELECT pg_try_advisory_xact_lock(hashtextextended('relay', 10))").fetchone()[0]:
+            return
+        waiting = conn.execute(
+            "SELECT id, topic, key, value FROM outbox WHERE published_at IS NULL ORDER BY id"
+        ).fetchall()
+        confirmed = []
+        try:
+            for number, *message in waiting:
+                broker.publish(*message)
+                confirmed.append(number)
+        except BrokerUnavailable:
+            pass  # the next run begins with the message that failed
+        conn.execute("UPDATE outbox SET published_at = now() WHERE id = ANY (%s)", [confirmed])
+    ### END SOLUTION
+
+
+# %% check="place_order"
+
+# %% [markdown]
+# ## 7. Webhooks (`apply_webhook`)
 #
 # A payment provider tells what became of each payment by webhooks. They come twice, out of order, at the same moment, and some never come.
 #

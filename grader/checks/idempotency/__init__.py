@@ -9,6 +9,8 @@ from grader.checks.idempotency import upsert_price
 from grader.checks.idempotency import handle_event
 from grader.checks.idempotency import charge
 from grader.checks.idempotency import call_with_retry
+from grader.checks.idempotency import payments
+from grader.checks.idempotency import place_order
 from grader.checks.idempotency import apply_webhook
 
 __all__ = [
@@ -17,5 +19,7 @@ __all__ = [
     "charge",
     "handle_event",
     "lab",
+    "payments",
+    "place_order",
     "upsert_price",
 ]

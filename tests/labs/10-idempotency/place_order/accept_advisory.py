@@ -1,0 +1,28 @@
+# accepts: one relay at a time by an advisory lock, marked one by one after the broker has confirmed
+def place_order(conn, order):
+    with conn.transaction():
+        conn.execute(
+            "INSERT INTO orders VALUES (%s, %s, %s)", (order["id"], order["customer_id"], order["total"])
+        )
+        conn.execute(
+            "INSERT INTO outbox (topic, key, value) VALUES ('orders', %s, %s)",
+            (str(order["customer_id"]), Jsonb({"order_id": order["id"], "customer_id": order["customer_id"], "total": order["total"]})),
+        )
+
+
+def relay(conn, broker):
+    conn.execute("SELECT pg_advisory_lock(10)")
+    conn.commit()
+    try:
+        rows = conn.execute(
+            "SELECT id, topic, key, value FROM outbox WHERE published_at IS NULL ORDER BY id"
+        ).fetchall()
+        conn.commit()
+        for id, topic, key, value in rows:
+            broker.publish(topic, key, value)
+            conn.execute("UPDATE outbox SET published_at = now() WHERE id = %s", (id,))
+            conn.commit()
+    finally:
+        conn.rollback()
+        conn.execute("SELECT pg_advisory_unlock(10)")
+        conn.commit()

@@ -1,0 +1,22 @@
+# fails: others_go_on -- "had to wait for" "one line"
+def place_order(conn, order):
+    with conn.transaction():
+        conn.execute("LOCK TABLE outbox IN EXCLUSIVE MODE")
+        conn.execute(
+            "INSERT INTO orders VALUES (%s, %s, %s)", (order["id"], order["customer_id"], order["total"])
+        )
+        conn.execute(
+            "INSERT INTO outbox (topic, key, value) VALUES ('orders', %s, %s)",
+            (str(order["customer_id"]), Jsonb({"order_id": order["id"], "customer_id": order["customer_id"], "total": order["total"]})),
+        )
+
+
+def relay(conn, broker):
+    with conn.transaction():
+        conn.execute("SELECT pg_advisory_xact_lock(10)")
+        rows = conn.execute(
+            "SELECT id, topic, key, value FROM outbox WHERE published_at IS NULL ORDER BY id"
+        ).fetchall()
+        for id, topic, key, value in rows:
+            broker.publish(topic, key, value)
+            conn.execute("UPDATE outbox SET published_at = now() WHERE id = %s", (id,))

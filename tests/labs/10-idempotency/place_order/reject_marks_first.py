@@ -1,0 +1,29 @@
+# fails: order_kept, relay_survives_faults -- "event was never published"
+# Marks, commits, publishes.
+def place_order(conn, order):
+    with conn.transaction():
+        conn.execute(
+            "INSERT INTO orders VALUES (%s, %s, %s)", (order["id"], order["customer_id"], order["total"])
+        )
+        conn.execute(
+            "INSERT INTO outbox (topic, key, value) VALUES ('orders', %s, %s)",
+            (str(order["customer_id"]), Jsonb({"order_id": order["id"], "customer_id": order["customer_id"], "total": order["total"]})),
+        )
+
+
+def relay(conn, broker):
+    conn.execute("SELECT pg_advisory_lock(10)")
+    conn.commit()
+    try:
+        rows = conn.execute(
+            "SELECT id, topic, key, value FROM outbox WHERE published_at IS NULL ORDER BY id"
+        ).fetchall()
+        conn.commit()
+        for id, topic, key, value in rows:
+            conn.execute("UPDATE outbox SET published_at = now() WHERE id = %s", (id,))
+            conn.commit()
+            broker.publish(topic, key, value)
+    finally:
+        conn.rollback()
+        conn.execute("SELECT pg_advisory_unlock(10)")
+        conn.commit()

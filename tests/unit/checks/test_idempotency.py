@@ -1,0 +1,65 @@
+"""The judges of lab 10 from hand-written histories."""
+
+from __future__ import annotations
+
+from grader.checks.exercise import Failed, Unknown
+from grader.checks.idempotency import call_with_retry as retrying
+from grader.checks.idempotency.charge import Case, unpaid
+from grader.checks.idempotency.deliveries import Series, serve
+from grader.checks.idempotency.payments import not_once
+from grader.checks.idempotency.place_order import astray
+from grader.checks.running import Error, Reply
+from grader.instruments.broker import Message
+
+PLACED = [{"id": 7, "customer_id": 1}, {"id": 3, "customer_id": 1}, {"id": 5, "customer_id": 2}]
+
+
+def told(*ids: int) -> list[Message]:
+    return [Message("orders", "1", {"order_id": id}) for id in ids]
+
+
+def test_events_may_come_twice_but_not_late_or_never():
+    assert astray([3, 5, 7], told(7, 7, 3, 5, 3), PLACED) == ""
+    assert astray([3, 5, 7], told(7, 5, 7, 3, 7), PLACED) == ""
+    assert "never published" in astray([3, 5, 7], told(7, 5), PLACED)
+    assert "came in the order [3, 7]" in astray([3, 5, 7], told(3, 5, 7), PLACED)
+    assert astray([3, 5, 7], told(3, 5, 7), PLACED, ordered=False) == ""
+    assert "does not exist" in astray([7], told(7, 3), PLACED)
+
+
+def test_one_charge_and_its_record():
+    assert unpaid(Case("", [], ["ch_1"], ("paid", "ch_1"))) == ""
+    assert "2 times" in unpaid(Case("", [], ["ch_1", "ch_2"], ("paid", "ch_1")))
+    assert "never" in unpaid(Case("", [], [], ("paid", "ch_1")))
+    assert "pending" in unpaid(Case("", [], ["ch_1"], ("pending", "")))
+    assert not_once([("ch_1", 5)], [("a", 1, 5, "ch_1")]) == ""
+    assert "0 rows" in not_once([("ch_1", 5)], [])
+    assert "names charge" in not_once([("ch_1", 5)], [("a", 1, 5, "ch_9")])
+
+
+def test_a_delivery_that_raises_fails_even_if_the_rows_are_right():
+    error = Reply(error=Error("database", "UniqueViolation", sqlstate="23505"))
+    right = Series("again", "twice", ["m", "m"], [["a"]], [Reply(), error], [["a"]])
+    ruling = serve([right], "unchanged", str)
+    assert isinstance(ruling, Failed)
+    assert "UniqueViolation" in ruling.happened
+    assert serve([Series("again", "once", ["m"], [["a"]], [Reply()], [["a"]])], "unchanged", str) is True
+    assert isinstance(serve([], "unchanged", str), Unknown)
+
+
+def spread(waits: list[list[float]]) -> retrying.History:
+    done = Reply(value=[503, ""])
+    cases = [retrying.Case("", [503], [0.0], w, reply=done) for w in waits]
+    return retrying.History({"x": cases[0]}, cases, cases[:1] * 2, base=1.0, cap=4.0)
+
+
+def test_jitter_is_judged_by_its_spread():
+    bounds = [1.0, 2.0, 4.0, 4.0]
+    rule = retrying.full_jitter.rule
+    even = [[b * (n + 0.5) / retrying.SEEDS for b in bounds] for n in range(retrying.SEEDS)]
+    assert rule(spread(even)) is True
+    assert isinstance(rule(spread([bounds] * retrying.SEEDS)), Failed)
+    half = [[b / 2 + w / 2 for b, w in zip(bounds, row, strict=True)] for row in even]
+    assert isinstance(rule(spread(half)), Failed)
+    assert isinstance(rule(spread([[5.0, *row[1:]] for row in even])), Failed)
+    assert isinstance(rule(retrying.History()), Unknown)
