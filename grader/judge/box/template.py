@@ -25,17 +25,21 @@ from grader.services.places import places
 from grader.services.settings import THROWAWAY
 from grader.shop import templates
 
-EDITION = 3  # raise it when what the directory holds changes
+EDITION = 4  # raise it when what the directory holds changes
 KEPT = ("empty", "shop_small", "shop_medium")
 # The learner's role may come and go; the others are the judge's and need the password.
 _ACCESS = "local all learner trust\nlocal all all scram-sha-256\n"
 
 
 # Everything a role that is no superuser could leave behind for the next answer on the same server, as one text.
+# What is set for a check's own database ends with the check; no later one uses that database.
 TRACES = """
 SELECT pg_catalog.concat_ws('; ',
   (SELECT pg_catalog.string_agg(s.setdatabase || ':' || s.setconfig::text, ',' ORDER BY s.setdatabase)
-     FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_roles r ON r.oid = s.setrole WHERE r.rolname = 'learner'),
+     FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_roles r ON r.oid = s.setrole
+     LEFT JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
+    WHERE r.rolname = 'learner' AND coalesce(d.datname, '') NOT LIKE 'check\\_%'),
+  (SELECT pg_catalog.string_agg(rolname || ':' || rolsuper::text, ',' ORDER BY rolname) FROM pg_catalog.pg_authid),
   (SELECT rolpassword IS NOT NULL FROM pg_catalog.pg_authid WHERE rolname = 'learner'),
   (SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE usename = 'learner'),
   (SELECT count(*) FROM pg_catalog.pg_prepared_xacts),
