@@ -6,8 +6,9 @@ would fill the judge's. Here rows are taken as they come, and the statement is c
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from contextlib import closing
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 
@@ -28,7 +29,9 @@ def fetch(
     """
     rows: list[tuple[Any, ...]] = []
     try:
-        with closing(cursor.stream(query, params, size=_AT_ONCE)) as stream:
+        # It is a generator, which must be closed so that the statement is cancelled; its annotation says less.
+        streamed = cast("Generator[tuple[Any, ...], None, None]", cursor.stream(query, params, size=_AT_ONCE))
+        with closing(streamed) as stream:
             for row in stream:
                 rows.append(row)
                 if len(rows) > most:
