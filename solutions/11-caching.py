@@ -265,3 +265,156 @@ def catalog(load_product, load_customer) -> FastAPI:
 
 
 # %% check="catalog"
+
+# %% [markdown]
+# ## 7. What to keep when it does not all fit
+#
+# The cache of product pages holds a fifth of the catalogue: Redis has a `maxmemory`, and what happens at the limit is its `maxmemory-policy`.
+# Bind `choose_policy` to a dict with a policy's name and one lifetime in seconds for all entries, such as `{"policy": "noeviction", "ttl": 60}`.
+#
+# - The server always finds room for a new entry.
+# - No customer sees a product as it was more than an hour ago.
+# - At least 37 % of the views are hits, on a trace of the same shop that is not yours to see.
+#
+# `visits(seed)` makes a trace of four hours like that one, customers and a crawler; `replay` plays it on a real server with a limit, and says how many views were hits.
+# Try what you like in this cell:
+
+# %%
+from grader import services
+from grader.instruments.eviction import replay
+from grader.shop.visits import visits
+
+with services.throwaway_redis() as server:
+    print(f"{replay(server.url, visits(1), 'volatile-ttl', ttl=120).hit_rate:.1%}")
+
+# %% answer="choose_policy"
+### BEGIN SOLUTION
+choose_policy = {"policy": "allkeys-lfu", "ttl": 3600}
+# The crawler uses everything once, so what was used last says little and what is used often says much; entries live as
+# long as they may, and the policy decides which of them are worth their place. volatile-lfu does the same here, where
+# every entry has a lifetime, and keeps keys without one for ever.
+### END SOLUTION
+
+# %% check="choose_policy"
+
+# %% [markdown]
+# ## 8. Views, written behind
+#
+# Every view of a product is to be counted, and the database has better things to do than one UPDATE a view.
+# `record_view(redis, product_id, customer_id)` gathers a view in Redis.
+# `flush_views(conn, redis)` brings everything gathered so far into `product_views (product_id bigint PRIMARY KEY, views bigint, last_customer bigint)`, which is empty at first, and commits; afterwards it is gone from what is gathered.
+#
+# - Views may be recorded by several processes; a flush runs in one process at a time, not always the same.
+# - 120 views of 5 products reach the database in at most 40 statements.
+# - A view that is recorded while a flush is under way is counted once, by this flush or by the next.
+# - `last_customer` is the customer of the last view recorded for the product.
+# - Bind `MAX_LOSS` to the number of views, 20 at most, that may be lost or counted twice when a process is killed, wherever it is killed; without it, 0 is taken. After a flush was killed another process flushes, two minutes later and once more.
+# - You may create tables of your own; the check empties them between its runs.
+#
+# Example: three views of product 7, by customers 1, 5 and 2, become the row `(7, 3, 2)`.
+
+# %% answer="record_view"
+### BEGIN SOLUTION
+# What was gathered is taken aside in one step together with a new name for the batch, and the names of batches that
+# are written stand in the database: committed with the counts, they tell a batch that was written from one that was not.
+# Popping small batches needs neither, and loses one of them when it is killed at the wrong moment.
+MAX_LOSS = 0
+TAKE_ASIDE = """
+if redis.call('EXISTS', KEYS[2]) == 0 and redis.call('EXISTS', KEYS[1]) == 1 then
+    redis.call('RENAME', KEYS[1], KEYS[2])
+    redis.call('LPUSH', KEYS[2], ARGV[1])
+end
+return redis.call('LRANGE', KEYS[2], 0, -1)
+"""
+ADD = """
+INSERT INTO product_views AS old (product_id, views, last_customer)
+SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[])
+    ON CONFLICT (product_id) DO UPDATE
+   SET views = old.views + excluded.views, last_customer = excluded.last_customer
+"""
+
+
+### END SOLUTION
+def record_view(redis, product_id: int, customer_id: int) -> None:
+    """Gathers one view in Redis."""
+    ### BEGIN SOLUTION
+    redis.rpush("views", f"{product_id} {customer_id}")
+    ### END SOLUTION
+
+
+def flush_views(conn: psycopg.Connection, redis) -> None:
+    """Writes what has been gathered into product_views and commits."""
+    ### BEGIN SOLUTION
+    conn.execute("CREATE TABLE IF NOT EXISTS written_batches (name text PRIMARY KEY)")
+    conn.commit()
+    while True:
+        found = [item.decode() for item in redis.eval(TAKE_ASIDE, 2, "views", "views:aside", uuid.uuid4().hex)]
+        if not found:
+            return
+        batch, totals = found[0], {}
+        for product, customer in (map(int, item.split()) for item in found[1:]):
+            totals[product] = (totals.get(product, (0, 0))[0] + 1, customer)
+        with conn.transaction():
+            mark = "INSERT INTO written_batches VALUES (%s) ON CONFLICT DO NOTHING"
+            if conn.execute(mark, [batch]).rowcount:
+                views, customers = zip(*totals.values(), strict=True)
+                conn.execute(ADD, [list(totals), list(views), list(customers)])
+        redis.delete("views:aside")
+    ### END SOLUTION
+
+
+# %% check="record_view"
+
+# %% [markdown]
+# ## 9. Two levels
+#
+# `two_level(redis, load)` returns a cache for one process, over the one in Redis that all share: an object with `get(key)` and `changed(key)` (a class of this name will do).
+# `load(key)` returns the value from where it really is, as text, and is slow.
+# Whoever changes a value there calls `changed(key)` on its own cache right after it.
+#
+# - What a process was told a moment ago costs it neither a command to Redis nor a load.
+# - What any process has loaded costs the others no load, for half a minute at least if nothing changes.
+# - The process that called `changed(key)` is told the new value from then on.
+# - Every other process is told the new value at the latest five seconds after that, by `time.monotonic()` or `time.time()`. Messages may be lost, so they may help but cannot be all.
+# - That holds in every order, also when the change comes between two steps of a `get`, or a `get` between two steps of `changed`.
+#
+# Example: A and B have both asked for `"product:7"`; the value changes, A calls `changed("product:7")`; A is told the new one at once, B within five seconds.
+
+# %% answer="two_level"
+class two_level:
+    """A cache in this process over one in Redis; load(key) -> text."""
+
+    ### BEGIN SOLUTION
+    # A copy in the process cannot be reached, so it holds for three seconds and no longer; what was loaded goes into
+    # Redis only if the marker taken before loading still stands there, and a change takes that away with the value.
+    # Messages to the other processes make the three seconds shorter nearly always, and replace them never.
+    STORE = "if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end"
+    NEAR, FAR, LEASE = 3.0, 300, 30  # seconds
+
+    def __init__(self, redis, load) -> None:
+        self.redis, self.load = redis, load
+        self.near: dict[str, tuple[str, float]] = {}
+
+    def get(self, key: str) -> str:
+        value, until = self.near.get(key, ("", 0.0))
+        if time.monotonic() < until:
+            return value
+        until = time.monotonic() + self.NEAR
+        found = self.redis.get(key)
+        if found is not None:
+            value = found.decode()
+        else:
+            marker = uuid.uuid4().hex
+            self.redis.set(f"{key}:loading", marker, ex=self.LEASE)
+            value = self.load(key)
+            self.redis.eval(self.STORE, 2, key, f"{key}:loading", marker, value, self.FAR)
+        self.near[key] = (value, until)
+        return value
+
+    def changed(self, key: str) -> None:
+        self.redis.delete(key, f"{key}:loading")
+        self.near.pop(key, None)
+    ### END SOLUTION
+
+
+# %% check="two_level"

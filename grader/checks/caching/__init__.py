@@ -10,15 +10,21 @@ from grader.checks.caching import get_or_compute
 from grader.checks.caching import find_product
 from grader.checks.caching import get_with_fallback
 from grader.checks.caching import catalog
+from grader.checks.caching import choose_policy
+from grader.checks.caching import record_view
+from grader.checks.caching import two_level
 from grader.checks.caching.unit import lab
 # isort: on
 
 __all__ = [
     "catalog",
+    "choose_policy",
     "find_product",
     "get_or_compute",
     "get_product",
     "get_with_fallback",
     "lab",
+    "record_view",
+    "two_level",
     "update_price",
 ]

@@ -1,0 +1,343 @@
+"""`record_view`: many small updates are gathered in Redis and written behind, few at a time, in order, hardly ever lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from grader.checks.caching.place import Asked, Place, asks
+from grader.checks.caching.unit import lab
+from grader.checks.caching.values import told
+from grader.checks.exercise import Ruling, fail, unknown
+from grader.checks.running import Answer, Bench, Reply
+from grader.instruments.faults import Sweep, sweep
+from grader.verdict import Evidence
+
+TABLE = """
+CREATE TABLE product_views (
+    product_id bigint PRIMARY KEY,
+    views bigint NOT NULL,
+    last_customer bigint NOT NULL
+)"""
+MANY, PRODUCTS, WRITES = 120, 5, 40
+SOME = 50  # views before a flush that is disturbed
+MOST_LOSS = 20
+PAUSE = 120.0  # seconds until what a dead process held is free again
+DRIVER = """
+def __record__(redis, views):
+    for product_id, customer_id in views:
+        record_view(redis, product_id, customer_id)
+
+
+def __max_loss__():
+    return globals().get("MAX_LOSS", 0)
+"""
+
+Views = list[tuple[int, int]]  # (product, customer), in order
+
+
+def rows_of(views: Views) -> dict[int, tuple[int, int]]:
+    """What the table must say: product -> (views, last customer)."""
+    rows: dict[int, tuple[int, int]] = {}
+    for product, customer in views:
+        rows[product] = (rows.get(product, (0, 0))[0] + 1, customer)
+    return rows
+
+
+@dataclass
+class Meanwhile:
+    """A flush during which, at one of its steps, another view was recorded."""
+
+    step: str
+    wanted: dict[int, tuple[int, int]]
+    found: dict[int, tuple[int, int]]
+    reply: Reply
+    timeline: dict[str, Any]
+
+
+@dataclass
+class History:
+    declared: Any = 0
+    recorded: Reply | None = None
+    flushed: Reply | None = None
+    asked: Asked = field(default_factory=Asked)
+    wanted: dict[int, tuple[int, int]] = field(default_factory=dict)
+    found: dict[int, tuple[int, int]] = field(default_factory=dict)
+    idle: dict[int, tuple[int, int]] = field(default_factory=dict)  # after one more flush, of nothing
+    meanwhile: list[Meanwhile] = field(default_factory=list)
+    orphaned: tuple[int, int] = (0, 0)  # views that a killed process recorded, and how many arrived
+    crashes: Sweep | None = None
+    disorder: str = ""  # where everything arrived but not in order
+
+
+@lab.exercise(
+    "record_view",
+    points=4,
+    binds=("record_view", "flush_views"),
+    read="11-caching: Write-behind",
+    coverage=lambda h: (
+        f"views at each of {len(h.meanwhile)} steps of a flush; {h.crashes}" if h.crashes else ""
+    ),
+    hints=(
+        "Between reading what has been gathered and removing it, somebody records another view. Where is it afterwards? "
+        "And where is everything if your process dies in between?",
+        "RENAME takes all that was gathered aside in one step, and newer views start afresh. What was taken aside is "
+        "still there after a crash; whether it has been written is a question for the database.",
+        "Take the batch aside under a name that a later flush finds; write one row a product, together with a mark in "
+        "the same transaction that says which batch it was; then remove the batch.",
+    ),
+)
+def record_view(answer: Answer, bench: Bench) -> History:
+    database = bench.database("empty")
+    database.execute(TABLE)
+    random = bench.random("views")
+    products = random.sample(range(1, 10_000), PRODUCTS)
+    views: Views = [(random.choice(products), random.randrange(1, 10_000)) for _ in range(MANY)]
+    history = History(wanted=rows_of(views))
+    with Place(answer, bench, database) as place:
+        staff: dict[str, Any] = {}
+
+        def worker(name: str) -> Any:
+            if name not in staff or staff[name].dead:
+                staff[name] = place.worker(driver=DRIVER)
+            return staff[name]
+
+        def record(some: Views, by: str = "recorder") -> Reply:
+            reply: Reply = worker(by).call("__record__", place.redis(), some)
+            return reply
+
+        def flush(by: str = "flusher") -> Reply:
+            reply: Reply = worker(by).call("__pooled__", "flush_views", place.conn(), place.redis())
+            return reply
+
+        def rows() -> dict[int, tuple[int, int]]:
+            found = database.query("SELECT product_id, views, last_customer FROM public.product_views")
+            return {product: (count, customer) for product, count, customer in found}
+
+        def reset() -> None:
+            place.cache.flushdb()
+            tables = database.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+            names = ", ".join(f'public."{table}"' for (table,) in tables)
+            database.execute(f"TRUNCATE {names}", role="admin")
+
+        history.declared = worker("flusher").call("__max_loss__").value
+        history.recorded = record(views)
+        place.journal.clear()
+        history.flushed = flush()
+        history.asked = asks(place.journal.steps, place.journal.timeline())
+        history.found = rows()
+        flush()
+        history.idle = rows()
+        if judged_counts(history) is not True:
+            return history
+        some = views[:SOME]
+        reset()
+        record(some, "doomed")
+        staff["doomed"].kill()
+        gathered = [
+            (k, max(place.cache.pexpiretime(k), 0), place.cache.dump(k)) for k in place.cache.scan_iter()
+        ]
+
+        def gather() -> None:
+            reset()
+            for key, until, value in gathered:
+                place.cache.restore(key, until, value, absttl=bool(until))
+
+        flush()
+        history.orphaned = (SOME, sum(count for count, _ in rows().values()))
+        meanwhile(history, place, gather, record, worker, rows, some)
+        history.crashes = crashes(history, place, gather, flush, rows, some, staff)
+    return history
+
+
+def meanwhile(
+    history: History,
+    place: Place,
+    gather: Callable[[], None],
+    record: Callable[..., Reply],
+    worker: Callable[[str], Any],
+    rows: Callable[[], dict[int, tuple[int, int]]],
+    some: Views,
+) -> None:
+    """A flush is stopped at each of its steps in turn, and a view recorded there."""
+    late = (some[0][0], 77_777)
+    for number in range(25):
+        with place.journal.shielded():
+            gather()
+        place.journal.clear()
+        place.journal.hold(lambda step, n=number: step.number == n)  # type: ignore[misc]
+        pending = worker("flusher").start("__pooled__", "flush_views", place.conn(), place.redis())
+        place.journal.wait(lambda p=pending: bool(place.journal.held()) or p.done())  # type: ignore[misc]
+        held = place.journal.held()
+        if not held:
+            place.journal.let_go()
+            break
+        with place.journal.shielded():
+            record([late])
+        place.journal.note("caller", f"one more view of product {late[0]}, by customer {late[1]}")
+        place.journal.let_go()
+        reply = pending.result()
+        again: Reply = worker("flusher").call("__pooled__", "flush_views", place.conn(), place.redis())
+        history.meanwhile.append(
+            Meanwhile(
+                held[0].text,
+                rows_of([*some, late]),
+                rows(),
+                reply if not reply.ok else again,
+                place.journal.timeline(),
+            )
+        )
+
+
+def crashes(
+    history: History,
+    place: Place,
+    gather: Callable[[], None],
+    flush: Callable[..., Reply],
+    rows: Callable[[], dict[int, tuple[int, int]]],
+    some: Views,
+    staff: dict[str, Any],
+) -> Sweep:
+    """The flushing process is killed after each of its steps; another one flushes again."""
+    bound = history.declared if isinstance(history.declared, int) else 0
+
+    def attempt() -> str:
+        with place.journal.shielded():
+            gather()
+        if not flush().ok:
+            place.journal.note("caller", "another process flushes")
+        assert place.postgres
+        place.postgres.settle()
+        with place.journal.shielded():
+            for _ in range(2):
+                place.clock.advance(PAUSE)
+                flush("heir")
+        found = rows()
+        arrived = sum(count for count, _ in found.values())
+        if abs(arrived - SOME) > bound:
+            word = "lost" if arrived < SOME else "counted twice"
+            return f"{abs(arrived - SOME)} of {SOME} views are {word}, declared were {bound}"
+        if found != rows_of(some) and arrived == SOME and not history.disorder:
+            history.disorder = "after a crash every view has arrived, but not in order"
+        return ""
+
+    return sweep(
+        attempt,
+        place.journal,
+        actions=("crash after",),
+        crash=lambda caller: staff["flusher"].kill(),
+        most_runs=25,
+    )
+
+
+def judged_counts(history: History) -> Ruling:
+    for reply in (history.recorded, history.flushed):
+        if reply is None or not reply.ok:
+            return fail("views are recorded and flushed", f"the call {told(reply)}")
+    wanted = {p: n for p, (n, _) in history.wanted.items()}
+    found = {p: n for p, (n, _) in history.found.items()}
+    if found != wanted:
+        columns = ["product", "views recorded", "views in the table"]
+        table = [[p, wanted.get(p, 0), found.get(p, 0)] for p in sorted(wanted | found)]
+        return fail(
+            f"{MANY} views of {PRODUCTS} products in product_views, committed",
+            f"{sum(found.values())} views",
+            evidence=[Evidence("table", "After a flush", {"columns": columns, "rows": table})],
+        )
+    if history.idle != history.found:
+        return fail("a second flush, of nothing, changes nothing", "the rows have changed")
+    return True
+
+
+@record_view.property(
+    weight=0,
+    misconception="What has been flushed must be gone from Redis, and what is in the table must be committed.",
+)
+def counts(history: History) -> Ruling:
+    """Undisturbed, every view is counted once."""
+    return judged_counts(history)
+
+
+@record_view.property(
+    needs=["counts"],
+    misconception="One statement a view, only later, is the same work for the database.",
+)
+def few_writes(history: History) -> Ruling:
+    """A hundred and twenty views of five products are at most forty statements."""
+    asked = len(history.asked.queries)
+    return asked <= WRITES or fail(
+        f"at most {WRITES} statements for {MANY} views of {PRODUCTS} products",
+        f"{asked}, such as {history.asked.queries[0]}",
+    )
+
+
+@record_view.property(
+    needs=["counts"],
+    misconception="Whoever reads and then deletes also deletes what came in between.",
+)
+def nothing_lost_meanwhile(history: History) -> Ruling:
+    """A view recorded while a flush is under way, at whichever of its steps, is counted once."""
+    if not history.meanwhile:
+        return unknown("The flush had no step at which anything could come in between.")
+    for run in history.meanwhile:
+        wanted, found = (sum(n for n, _ in rows.values()) for rows in (run.wanted, run.found))
+        if found != wanted or not run.reply.ok:
+            return fail(
+                f"{wanted} views, once there was another flush",
+                f"{found}; one was recorded just before {run.step}"
+                if run.reply.ok
+                else f"the flush {told(run.reply)}",
+                evidence=[Evidence("timeline", "A view during a flush", run.timeline)],
+            )
+    return True
+
+
+@record_view.property(
+    needs=["counts"],
+    misconception="Later views overwrite earlier ones, not the other way round: a batch taken aside is older than what "
+    "is gathered since, and within a batch the last one counts.",
+)
+def order_kept(history: History) -> Ruling:
+    """last_customer is whoever was recorded last."""
+    if history.found != history.wanted:
+        wrong = next(p for p in history.wanted if history.found[p] != history.wanted[p])
+        return fail(
+            f"product {wrong} was last seen by {history.wanted[wrong][1]}",
+            f"the row says {history.found[wrong][1]}",
+        )
+    for run in history.meanwhile:
+        same = all(run.found.get(p, (0, 0))[0] == n for p, (n, _) in run.wanted.items())
+        if same and run.found != run.wanted:
+            return fail(
+                "last_customer is whoever was recorded last",
+                f"after a view recorded just before {run.step} it is another",
+                evidence=[Evidence("timeline", "A view during a flush", run.timeline)],
+            )
+    return not history.disorder or fail("last_customer is whoever was recorded last", history.disorder)
+
+
+@record_view.property(
+    needs=["counts"],
+    misconception="What is only in a process dies with it; what was taken out of Redis and not yet committed is nowhere.",
+)
+def loss_is_bounded(history: History) -> Ruling:
+    """Whenever a process is killed, at most MAX_LOSS views are lost or counted twice."""
+    bound = history.declared
+    if not isinstance(bound, int) or isinstance(bound, bool) or not 0 <= bound <= MOST_LOSS:
+        return fail(f"MAX_LOSS between 0 and {MOST_LOSS}", f"{bound!r}")
+    recorded, arrived = history.orphaned
+    if abs(recorded - arrived) > bound:
+        return fail(
+            f"at most {bound} views are lost when the process that recorded them is killed",
+            f"of {recorded} views {arrived} arrived",
+        )
+    assert history.crashes
+    worst = history.crashes.counterexample
+    if worst is None:
+        return True
+    return fail(
+        f"at most {bound} views are lost or counted twice, wherever the flush is killed",
+        f"{worst.broken} ({worst.story})",
+        evidence=[Evidence("timeline", "A flush that is killed", worst.timeline)],
+    )

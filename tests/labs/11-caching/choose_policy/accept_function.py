@@ -1,0 +1,3 @@
+# accepts: a function that returns a pair
+def choose_policy():
+    return "allkeys-lfu", 3000

@@ -1,0 +1,2 @@
+# rejected -- "must be a dict such as"
+choose_policy = "allkeys-lfu"
