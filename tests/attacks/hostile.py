@@ -534,6 +534,7 @@ POSTGRES = [
         except Exception: globals()["kept"] = kept
     """, may_stop_the_servers=True),
     _function("leaves_the_table_locked", "pay", "conn.execute('LOCK TABLE till IN ACCESS EXCLUSIVE MODE')"),
+    Attack("streams_rows_without_end", "count_rows", "SELECT repeat('x', 200) FROM generate_series(1, 700000)"),
     _function("sets_its_role_for_the_next", "pay", """
         conn.autocommit = True
         for text in ("ALTER ROLE learner SET default_transaction_read_only = on", "ALTER ROLE learner PASSWORD 'mine'",
