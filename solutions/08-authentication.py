@@ -82,3 +82,69 @@ def verify_password(conn: psycopg.Connection, email: str, password: str) -> bool
 
 
 # %% check="store_password"
+
+# %% [markdown]
+# ## 2. Whose word is it? (`verify_token`)
+#
+# The shop's API gets access tokens: JWTs, signed by `https://id.shop.example`.
+# `verify_token(token, keys, clock)` returns the claims (a `dict`) of a token that is good, and raises `InvalidToken` for every other text. An error of your own or a `ValueError` is as good; `None`, `KeyError` and their like are not.
+#
+# `keys` is the issuer's key set as it stands at this moment (JWKS, parsed); it may differ from call to call:
+#
+# ```python
+# {"keys": [
+#     {"kid": "rsa-1",    "kty": "RSA", "use": "sig", "alg": "RS256", "n": "...", "e": "AQAB"},
+#     {"kid": "ec-1",     "kty": "EC",  "use": "sig", "alg": "ES256", "crv": "P-256", "x": "...", "y": "..."},
+#     {"kid": "enc-1",    "kty": "EC",  "use": "enc", "crv": "P-256", "x": "...", "y": "..."},
+#     {"kid": "rsa-2009", "kty": "RSA", "use": "sig", "alg": "RS256", "n": "...", "e": "AQAB"},    # 1024 bits
+# ]}
+# ```
+#
+# A good token
+#
+# - has three parts, and a header whose `kid` names an entry of `keys` and whose `alg` is that entry's; the entry is for signatures (`use`), and an RSA key has at least 2048 bits,
+# - is signed by that key; no other key counts, wherever the token says it is,
+# - has the header `typ` `at+jwt` (an access token; upper and lower case do not matter) and no `crit`, because we know no extensions; other members of the header say nothing,
+# - has `iss` `https://id.shop.example`, an `aud` that is `shop-api` or a list with it, and a `sub` that is not empty,
+# - has an `exp` that is a finite number and has not passed; if it has `nbf` or `iat`, those are numbers that are not in the future. All three are allowed to be wrong by up to 60 seconds, since clocks differ.
+#
+# Nothing is fetched, and nothing is remembered from call to call: a token that was good runs out, and its key may be gone from the set.
+#
+# Example: a token with the header `{"alg": "none", "kid": "rsa-1", "typ": "at+jwt"}` and an empty signature is refused, whatever its claims.
+
+
+# %% answer="verify_token"
+def verify_token(token: str, keys: dict, clock) -> dict:
+    """The claims of a good access token. Raises InvalidToken for anything else."""
+
+    ### BEGIN SOLUTION
+    # The header only ever chooses among our own entries, and the entry says the rest: algorithm, use and size.
+    # Checking by hand with cryptography does as well; the library's registry demands the claims so that none is forgotten.
+    def ours(message):
+        header = message.headers()
+        for entry in keys["keys"]:
+            if entry["kid"] == header.get("kid") and entry["use"] == "sig" and entry["alg"] == header["alg"]:
+                if entry["kty"] == "RSA" and len(entry["n"]) < 2048 / 6:
+                    break
+                return jwk.import_key(entry)
+        raise InvalidToken("no key of ours")
+
+    try:
+        found = jwt.decode(token, ours, algorithms=["RS256", "ES256"])
+        if str(found.header.get("typ")).lower() != "at+jwt" or "crit" in found.header:
+            raise InvalidToken("another kind of token")
+        jwt.JWTClaimsRegistry(
+            now=int(clock.time()),
+            leeway=60,
+            iss={"essential": True, "value": "https://id.shop.example"},
+            aud={"essential": True, "value": "shop-api"},
+            sub={"essential": True},
+            exp={"essential": True},
+        ).validate(found.claims)
+    except (JoseError, ValueError, TypeError, LookupError, AttributeError) as trouble:
+        raise InvalidToken("not a token of ours") from trouble
+    return found.claims
+    ### END SOLUTION
+
+
+# %% check="verify_token"

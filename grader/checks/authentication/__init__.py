@@ -6,8 +6,10 @@ One module an exercise; importing them here, in the lab's order, registers them.
 # isort: off
 from grader.checks.authentication.unit import lab
 from grader.checks.authentication import store_password
+from grader.checks.authentication import verify_token
 
 __all__ = [
     "lab",
     "store_password",
+    "verify_token",
 ]

@@ -1,0 +1,71 @@
+"""Judges of lab 08 on hand-written histories, and the bank of forged tokens."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from grader.checks.authentication import lab
+from grader.checks.authentication.forgery import Mint
+from grader.checks.authentication.store_password import weakness
+from grader.checks.authentication.verify_token import START, History, Shown
+
+VARIANTS = Path(__file__).parents[2] / "labs" / "08-authentication"
+
+
+def outcomes(exercise: str, history: Any) -> dict[str, str]:
+    return {f.property: str(f.outcome) for f in lab.exercises[exercise].judge(history)}
+
+
+def tokens(**replies: tuple[str, Any, bool]) -> History:
+    """One token of ours and one of each family, refused unless said otherwise."""
+    refused = ("raised", "InvalidToken", False)
+    shown = [Shown("ours", "ours", {"sub": "a"}, ("returned", {"sub": "a"}, True))]
+    for family in ("signature", "algorithm", "key", "meant for us", "time", "critical", "garbage"):
+        shown.append(Shown(family, f"a {family} forgery", None, replies.get(family, refused)))
+    return History(shown)
+
+
+def test_refusing_every_forgery_is_full_marks():
+    assert set(outcomes("verify_token", tokens()).values()) == {"PASS"}
+
+
+def test_a_forgery_that_gets_in_fails_its_property_alone():
+    found = outcomes("verify_token", tokens(time=("returned", {"sub": "a"}, True)))
+    assert [name for name, outcome in found.items() if outcome != "PASS"] == ["only_in_its_time"]
+
+
+def test_without_signatures_nothing_else_counts():
+    found = outcomes("verify_token", tokens(signature=("returned", {"sub": "a"}, True)))
+    assert found["needs_our_signature"] == "FAIL"
+    assert found["meant_for_us"] == found["refuses_properly"] == "SKIP"
+
+
+def test_a_none_and_a_bug_are_no_refusals():
+    for reply in (("returned", None, False), ("raised", "KeyError", True)):
+        found = outcomes("verify_token", tokens(key=reply))
+        assert [name for name, outcome in found.items() if outcome != "PASS"] == ["refuses_properly"]
+
+
+def test_a_token_that_was_not_shown_is_unknown():
+    history = tokens()
+    history.shown[3].reply = None
+    assert outcomes("verify_token", history)["key_is_one_of_ours"] == "UNKNOWN"
+
+
+def test_every_attack_is_named_by_a_variant_it_gets_past():
+    lines = [p.read_text().splitlines()[0] for p in (VARIANTS / "verify_token").glob("reject_*.py")]
+    words = " ".join(lines)
+    quoted = {quote for line in lines for quote in re.findall(r'"([^"]*)"', line)}
+    attacks = [f.name for f in Mint(START).forged() if f.family != "garbage"]
+    assert len(attacks) > 50
+    assert [name for name in attacks if name not in words and not any(q in name for q in quoted)] == []
+
+
+def test_weak_hashes_are_told_from_good_ones():
+    tail = "$c29tZXNhbHRzb21lc2FsdA$" + "a" * 43
+    assert weakness("$argon2id$v=19$m=19456,t=2,p=1" + tail) == ""
+    assert "too cheap" in weakness("$argon2id$v=19$m=19456,t=1,p=1" + tail)
+    assert "too dear" in weakness("$argon2id$v=19$m=1048576,t=2,p=1" + tail)
+    assert "not Argon2id" in weakness("$argon2i$v=19$m=65536,t=3,p=1" + tail)
+    assert "no Argon2" in weakness("sha256$ab$cd")
+    assert "no Argon2 library can read" in weakness("$argon2id$nonsense")
