@@ -337,13 +337,11 @@ class _Door:
             threading.Thread(target=self._answer, args=(sock,), name="virtual clock", daemon=True).start()
 
     def _answer(self, sock: socket.socket) -> None:
-        with sock, sock.makefile("rwb") as file:
-            try:
-                while line := file.readline(4096):
-                    file.write(json.dumps(self._reply(line)).encode() + b"\n")
-                    file.flush()
-            except OSError:
-                pass  # the worker died
+        # A worker that died leaves what was written for it unsent, which closing the file would send once more.
+        with contextlib.suppress(OSError), sock, sock.makefile("rwb") as file:
+            while line := file.readline(4096):
+                file.write(json.dumps(self._reply(line)).encode() + b"\n")
+                file.flush()
         self._open.discard(sock)
 
     def _reply(self, line: bytes) -> dict[str, Any]:

@@ -13,12 +13,14 @@ from grader.checks.caching import catalog
 from grader.checks.caching import choose_policy
 from grader.checks.caching import record_view
 from grader.checks.caching import two_level
+from grader.checks.caching import early_refresh
 from grader.checks.caching.unit import lab
 # isort: on
 
 __all__ = [
     "catalog",
     "choose_policy",
+    "early_refresh",
     "find_product",
     "get_or_compute",
     "get_product",

@@ -1,0 +1,252 @@
+"""`early_refresh`: a popular key is renewed before it runs out, by few and not by all at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from grader.checks.caching.get_or_compute import Tower, sky
+from grader.checks.caching.place import Place
+from grader.checks.caching.unit import lab
+from grader.checks.caching.values import texts, told
+from grader.checks.exercise import Ruling, fail, unknown
+from grader.checks.running import Answer, Bench, Reply
+from grader.verdict import Evidence
+
+TTL, TAKES, CYCLES = 10.0, 0.5, 4  # seconds; load lasts for so many lifetimes
+YOUNG_GAP, GAP = 0.25, 0.05  # seconds between calls, in the first half of a lifetime and after it
+MOST = 12  # computations in CYCLES lifetimes of steady load
+CROWD, LEFT, MOST_AT_ONCE = 30, (2.0, 1.0), 15
+DRIVER = """
+def __flight__(redis, url, key):
+    return early_refresh(redis, key, __compute__(url, 0), 10)
+
+
+def __compute__(url, takes):
+    import time
+    from redis import Redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    source = Redis.from_url(url, retry=Retry(NoBackoff(), 0))
+
+    def compute():
+        __began__.append(time.monotonic())
+        if takes:
+            time.sleep(takes)
+        value = source.get("the-source-of-truth").decode()
+        __ended__.append(time.monotonic())
+        return value
+
+    return compute
+
+
+__began__, __ended__ = [], []
+
+
+def __load__(redis, url, key, lasts, slowly, quickly, takes):
+    # slowly while the value is young, quickly when it is not
+    import time
+
+    compute = __compute__(url, takes)
+    end = time.monotonic() + lasts
+    calls = 0
+    while (now := time.monotonic()) < end:
+        early_refresh(redis, key, compute, 10)
+        calls += 1
+        time.sleep(slowly if __ended__ and now - __ended__[-1] < 5 else quickly)
+    return calls
+
+
+def __times__():
+    return [list(__began__), list(__ended__)]
+
+
+def __once__(redis, url, key, takes):
+    return early_refresh(redis, key, __compute__(url, takes), 10)
+"""
+
+
+@dataclass
+class History:
+    first: Reply | None = None
+    again: Reply | None = None
+    computed: int = 0  # in the first two calls
+    idle: Reply | None = None  # long after, the source having changed
+    left: dict[str, float | None] = field(default_factory=dict)
+    load: Reply | None = None
+    began: list[float] = field(default_factory=list)  # computations under steady load, seconds
+    ended: list[float] = field(default_factory=list)
+    lasted: float = 0.0
+    crowds: list[tuple[float, int]] = field(
+        default_factory=list
+    )  # seconds left, computations by CROWD callers
+    crowd_trouble: str = ""
+
+
+@lab.exercise(
+    "early_refresh",
+    points=3,
+    read="11-caching: Early refresh",
+    coverage=lambda h: (
+        f"{int(h.lasted / GAP)} calls over {h.lasted:.0f} seconds, {len(h.crowds)} crowds of {CROWD}"
+        if h.crowds
+        else ""
+    ),
+    hints=(
+        "Thousands ask for one key. Who should renew it, and when, so that nobody ever finds it gone, and not all of "
+        "them renew it?",
+        "If each caller throws a die, more likely to renew the nearer the end and the longer it takes, somebody is "
+        "nearly always early, and few are. Or one of them takes a claim, and the others go on with what there is.",
+        "Keep beside the value how long it took and when it runs out; renew when now minus that time, times the "
+        "logarithm of a random number, lies beyond the end (Vattani and others, 2015).",
+    ),
+)
+def early_refresh(answer: Answer, bench: Bench) -> History:
+    history = History()
+    with Place(answer, bench) as place:
+        worker = place.worker(driver=DRIVER)
+        redis, url = place.redis(), place.proxy.url("compute")
+        place.cache.set("the-source-of-truth", "first")
+        history.first = worker.call("__once__", redis, url, "k", TAKES)
+        history.again = worker.call("__once__", redis, url, "k", TAKES)
+        history.computed = len(worker.call("__times__").value[0])
+        history.left = {k: t for k, t in place.keys().items() if k != "the-source-of-truth"}
+        place.cache.set("the-source-of-truth", "second")
+        place.clock.advance(10 * TTL)
+        history.idle = worker.call("__once__", redis, url, "k", TAKES)
+        if works.rule(history) is not True:
+            return history
+        steady = place.worker(driver=DRIVER)
+        started = place.clock.monotonic()
+        history.load = steady.call(
+            "__load__", redis, url, "busy", CYCLES * TTL, YOUNG_GAP, GAP, TAKES, timeout=120.0
+        )
+        times = steady.call("__times__").value
+        if isinstance(times, list) and len(times) == 2:
+            history.began, history.ended = times
+        history.lasted = place.clock.monotonic() - started
+    with Place(answer, bench, sleeping="hold") as place:
+        crowd = place.worker(driver=DRIVER)
+        for left in LEFT:
+            gather(history, place, crowd, left)
+    return history
+
+
+def gather(history: History, place: Place, worker: Any, left: float) -> None:
+    """A crowd asks in the same moment, `left` seconds before the entry runs out."""
+    with sky(place, "value") as tower:
+        tower.start(worker)
+        tower.settle()
+        place.clock.advance(TAKES)  # that long it took
+        tower.land()
+        before = tower.begun()
+        place.clock.advance(TTL - left)
+        tower.calls.clear()
+        tower.start(worker, CROWD)
+        settle(tower, place)
+        flight = tower.land()
+        # What a thread of the answer's own still computes is let go when the flight ends.
+        history.crowds.append((left, tower.begun() - before))
+        for reply in flight.replies:
+            if not reply.ok or "value" not in texts(reply.value):
+                history.crowd_trouble = f"a call {told(reply)}"
+
+
+def settle(tower: Tower, place: Place) -> None:
+    """Until every one of the crowd has asked Redis, and rests."""
+    asked: set[str] = set()
+
+    def all_asked() -> bool:
+        asked.update(s.caller for s in place.proxy.steps() if s.finished() and s.caller != "compute")
+        return len(asked) >= CROWD
+
+    tower.settle(all_asked)
+    tower.settle()
+
+
+@early_refresh.property(
+    weight=0, misconception="It is a cache first: found while it lives, computed when it is not there."
+)
+def works(history: History) -> Ruling:
+    """The value is computed once, found afterwards, and computed anew when nobody asked for long."""
+    for reply in (history.first, history.again):
+        if reply is None or not reply.ok or "first" not in texts(reply.value):
+            return fail("the value that compute() returns", f"the call {told(reply)}")
+    if history.computed != 1:
+        return fail("1 computation for two calls, one right after the other", f"{history.computed}")
+    if for_ever := [k for k, t in history.left.items() if t is None]:
+        return fail("every key has an expiry", f"{for_ever[0]} stays for ever")
+    if history.idle is None or not history.idle.ok or "second" not in texts(history.idle.value):
+        return fail("a value of now, ten lifetimes later", f"the call {told(history.idle)}")
+    return True
+
+
+@early_refresh.property(
+    needs=["works"],
+    misconception="Whoever renews only what is gone lets all who come meanwhile wait.",
+)
+def never_runs_out(history: History) -> Ruling:
+    """Under steady load the entry is renewed before its lifetime is over, every time."""
+    if history.load is None or not history.load.ok or not history.began:
+        return fail("every call of a steady load is answered", f"the call {told(history.load)}")
+    for done, begun in zip(history.ended, history.began[1:], strict=False):
+        if begun - done >= TTL:
+            return fail(
+                f"renewed within {TTL:.0f} seconds of the last time",
+                f"nobody did for {begun - done:.2f} seconds: it had run out, and a caller waited for it",
+                evidence=[seconds(history)],
+            )
+    if len(history.began) < CYCLES:
+        return (
+            unknown("Too few lifetimes were seen.")
+            if history.lasted < 2 * TTL
+            else fail(
+                f"renewed within {TTL:.0f} seconds of the last time",
+                f"{len(history.began)} computations in {history.lasted:.0f} seconds",
+            )
+        )
+    return True
+
+
+@early_refresh.property(
+    needs=["never_runs_out"],
+    misconception="Renewing long before the end, or at every call, is what the cache was there to spare.",
+)
+def renewals_are_few(history: History) -> Ruling:
+    """Over forty seconds of steady load a value that lives for ten is computed at most twelve times."""
+    return len(history.began) <= MOST or fail(
+        f"at most {MOST} computations in {history.lasted:.0f} seconds",
+        f"{len(history.began)}",
+        evidence=[seconds(history)],
+    )
+
+
+@early_refresh.property(
+    needs=["never_runs_out"],
+    misconception="A limit at which everybody renews is the stampede again, only earlier.",
+)
+def crowd_does_not_renew(history: History) -> Ruling:
+    """Of thirty who ask in the same moment, a second or two before the end, at most half renew."""
+    if history.crowd_trouble:
+        return fail("everybody in a crowd is answered", history.crowd_trouble)
+    for left, computed in history.crowds:
+        if computed > MOST_AT_ONCE:
+            return fail(
+                f"at most {MOST_AT_ONCE} of {CROWD} compute, {left:g} seconds before the end",
+                f"{computed} did",
+                evidence=[
+                    Evidence(
+                        "counts", "Computations", {f"by {CROWD}, {a:g} s left": n for a, n in history.crowds}
+                    )
+                ],
+            )
+    return True
+
+
+def seconds(history: History) -> Evidence:
+    start = history.began[0] if history.began else 0.0
+    rows = [[n, round(t - start, 2)] for n, t in enumerate(history.began[:40], 1)]
+    return Evidence(
+        "table", "Computations under steady load", {"columns": ["number", "second"], "rows": rows}
+    )
