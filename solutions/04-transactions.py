@@ -53,7 +53,7 @@ predict_anomalies |= {name: (always, always, never) for name in ("G2-item", "G2"
 # %% [markdown]
 # ## A transfer
 #
-# `transfer(conn, source, target, amount)` moves `amount` (a positive `Decimal`) from one row of `accounts` to another.
+# `transfer(conn, source, target, amount)` moves `amount` (a positive `Decimal`) from one row of `accounts` to another one.
 #
 # - Alone it takes exactly `amount` from `source` and adds it to `target`; moving all there is is allowed.
 # - It raises, and changes nothing, when the source holds too little (`InsufficientFunds`), when either account does not exist (`UnknownAccount`), or when `amount` is zero or negative (`InvalidAmount`).
@@ -103,7 +103,7 @@ def transfer(conn: psycopg.Connection, source: int, target: int, amount: Decimal
 #
 # - All that is on hand may be taken, never more: then it raises `OutOfStock` and takes nothing.
 # - An unknown product raises `UnknownProduct`, a quantity of zero or less `InvalidAmount`.
-# - Whoever else reserves at the same time: no reservation is lost, the stock never goes below zero, and each call takes its pieces or is refused because they are gone. Meeting somebody else is no reason to be refused or to fail.
+# - Whoever else reserves at the same time: no reservation is lost, the stock never goes below zero, not even for a moment, and each call takes its pieces or is refused because they are gone. Meeting somebody else is no reason to be refused or to fail.
 # - Customers of different products never wait for each other.
 #
 # Example: with 10 on hand, two calls for 6 at once leave 4, and one of them raises `OutOfStock`.
@@ -144,6 +144,7 @@ def reserve_stock(conn: psycopg.Connection, product_id: int, quantity: int) -> N
 # - If it is, the name is set and the version is one higher.
 # - If it is not, or there is no such product, it raises (`StaleVersion`, `UnknownProduct`) and changes nothing.
 # - Of several calls with the same version at the same moment exactly one wins; the others hear `StaleVersion` (or your own typed error), not an error of the database.
+# - Nobody with the current version is refused because somebody with an older one is there at the same moment.
 # - When the call has ended, **also when it raised**, the connection is idle and holds no lock: the user may think for another ten minutes. Here nobody rolls back for you.
 # - Renaming one product never waits for renaming another.
 
@@ -183,7 +184,7 @@ def rename_product(conn: psycopg.Connection, product_id: int, name: str, expecte
 #
 # - Nobody else's row changes in any case.
 # - Whoever else leaves at the same moment: at least one doctor is on call afterwards, and one of those who asked has gone.
-# - A call that cannot go through is refused with a typed error; here a serialization failure of the server may also be passed on to the caller.
+# - A call that cannot go through is refused with a typed error; here a serialization failure or a deadlock of the server may also be passed on to the caller.
 # - Every cure is welcome, except one that makes those wait who only read the rota.
 #
 # The table is in the check's database, not in your `shop`.
@@ -210,7 +211,7 @@ def go_off_call(conn: psycopg.Connection, doctor_id: int) -> None:
 #
 # `settle(conn, transfers)` carries out a list of transfers, each `(source, target, amount)` between rows of `accounts`, as one unit.
 #
-# - Either all of them are carried out or none: if an account is missing (`UnknownAccount`) or would end below zero (`InsufficientFunds`), it raises and nothing has changed. Killed half-way, nothing has changed either.
+# - Either all of them are carried out or none: if an account is missing (`UnknownAccount`) or would end below zero (`InsufficientFunds`), it raises and nothing has changed. Whether an account may pay in between what it is paid later in the same batch is up to you. Killed half-way, nothing has changed either.
 # - An account may occur many times in a batch; an empty batch is no error.
 # - Whatever two batches list, and in whatever order: the server **never** has to break a deadlock, not even one that you would catch.
 # - No update is lost, and every batch that can be paid is settled.
@@ -251,7 +252,7 @@ def settle(conn: psycopg.Connection, transfers: list[tuple[int, int, Decimal]]) 
 # - After a serialization failure (SQLSTATE 40001) or a deadlock (40P01), wherever it shows, also at COMMIT, the **whole** of `work` is tried again in a new transaction; only the attempt that succeeds leaves anything behind.
 # - Every other error goes to the caller as it is, at once, and nothing is left behind.
 # - After `attempts` attempts the last conflict is raised.
-# - Between two attempts it calls `sleep(seconds)` once, with a random number of seconds (at most two minutes), and with no transaction open. The judge passes a `sleep` of its own, which does not take time.
+# - Between two attempts it calls the `sleep(seconds)` it was given once, with a random number of seconds (at most two minutes), and with no transaction open. The judge passes a `sleep` of its own, which does not take time.
 
 # %% answer="run_transaction"
 def run_transaction(engine: sqlalchemy.Engine, work, attempts: int = 5, sleep=time.sleep):
@@ -276,7 +277,7 @@ def run_transaction(engine: sqlalchemy.Engine, work, attempts: int = 5, sleep=ti
 # %% [markdown]
 # ## A report of one moment
 #
-# `monthly_report(conn, month)` reports on the month that begins at `month` (a `datetime.date`, the first of a month; months begin at midnight **UTC**). It returns a dict:
+# `monthly_report(conn, month)` reports on the month that begins at `month` (a `datetime.date`, the first of a month; months begin at midnight **UTC**, whatever the time zone of the session). It returns a dict:
 #
 # | key | value |
 # |---|---|

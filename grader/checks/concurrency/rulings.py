@@ -89,8 +89,15 @@ def all_end(scenes: Sequence[Scene], expected: str = "a call that returns or rai
                 died = getattr(reply, "ended", "") == "died"
                 if ending == "never finished" or died:
                     text = f"T{number} {'ended its process' if died else 'never came back'}"
+                    why = (
+                        "What it waits for is never given back: a lock of a session outlives the transaction and the "
+                        "call that took it, and a loop that only asks again does not let go of what it holds itself."
+                    )
                     return fail(
-                        expected, f"{text} (schedule {run.schedule})", evidence=[scene.exhibit(run, text)]
+                        expected,
+                        f"{text} (schedule {run.schedule})",
+                        "" if died else why,
+                        [scene.exhibit(run, text)],
                     )
     return True
 

@@ -80,11 +80,11 @@ def go_off_call(answer: Answer, bench: Bench) -> History:
     ids = sorted(random.sample(range(10, 1000), 4))
     for id, name in zip(ids, ("Adams", "Brown", "Cohen", "Diaz"), strict=True):
         database.execute("INSERT INTO doctors VALUES (%s, %s, false)", id, name)
-    admin = database.connection("admin")
+    owner = database.connection("learner")
 
     def on_call(*doctors: int) -> Any:
         wanted = list(doctors)
-        return lambda: admin.execute("UPDATE public.doctors SET on_call = (id = ANY (%s))", [wanted])
+        return lambda: owner.execute("UPDATE public.doctors SET on_call = (id = ANY (%s))", [wanted])
 
     def observe() -> list[int]:
         return [id for (id,) in database.query("SELECT id FROM public.doctors WHERE on_call ORDER BY id")]
@@ -165,7 +165,9 @@ def last_one_stays(history: History) -> Ruling:
         if case.valid:
             continue
         if case.after != case.before:
-            return fail(f"doctor {case.doctor}, {case.what}, stays", "nobody is on call")
+            return fail(
+                f"doctor {case.doctor}, {case.what}, stays", f"on call are now {case.after or 'none'}"
+            )
         if not refused(case.reply):
             return fail("a typed refusal (NoDoctorLeft, or your own)", f"the call {blame(case.reply)}")
     return True

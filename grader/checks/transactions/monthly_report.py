@@ -27,6 +27,7 @@ CREATE TABLE payments (
     status text NOT NULL
 )"""
 KEYS = ("orders", "revenue", "paid")
+ZONES = ("America/New_York", "Asia/Tokyo", "Australia/Sydney")
 # One order and its payment, as one transaction of one statement: for the report there is a before and an after.
 WRITER = """
 def __place_order__(conn, id, placed_at, total):
@@ -76,6 +77,8 @@ def monthly_report(answer: Answer, bench: Bench) -> History:
     database = bench.database("empty")
     database.execute(TABLES)
     random = bench.random("orders")
+    # the sessions are where the nodes of a real shop are: not in UTC
+    database.execute(f"ALTER DATABASE {database.name} SET timezone TO '{random.choice(ZONES)}'", role="admin")
     year = random.randrange(2020, 2030)
     month = datetime.date(year, random.randrange(2, 12), 1)
     december = datetime.date(year, 12, 1)
@@ -110,10 +113,10 @@ def monthly_report(answer: Answer, bench: Bench) -> History:
 
     history = History()
     with Rehearsal(answer, bench, database, callers=3, driver=WRITER) as rehearsal:
-        admin = database.connection("admin")
+        owner = database.connection("learner")
 
         def reset() -> None:
-            admin.execute(
+            owner.execute(
                 "DELETE FROM public.payments WHERE order_id > 1000; DELETE FROM public.orders WHERE id > 1000"
             )
 
@@ -174,7 +177,8 @@ def torn(history: History, run: Run) -> str:
 
 
 @monthly_report.property(
-    misconception="A month ends before the first moment of the next one; what was not paid, or paid back, is no paid money; "
+    misconception="A month ends before the first moment of the next one; midnight is another moment where the session "
+    "is not in UTC; what was not paid, or paid back, is no paid money; "
     "an empty month has zeros.",
 )
 def right_numbers(history: History) -> Ruling:

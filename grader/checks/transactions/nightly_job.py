@@ -64,7 +64,7 @@ class History:
 def nightly_job(answer: Answer, bench: Bench) -> History:
     database = bench.database("empty")
     database.execute(TABLE)
-    admin = database.connection("admin")
+    owner = database.connection("learner")
     ran: list[int] = []
 
     def callbacks(number: int) -> dict[str, Any]:
@@ -76,7 +76,7 @@ def nightly_job(answer: Answer, bench: Bench) -> History:
 
     def reset() -> None:
         ran.clear()
-        admin.execute("DELETE FROM public.job_runs")
+        owner.execute("DELETE FROM public.job_runs")
 
     def nothing() -> None:
         ran.clear()
@@ -96,8 +96,11 @@ def nightly_job(answer: Answer, bench: Bench) -> History:
         if history.first.reply is None or history.first.reply.ended:
             return history
         history.again = alone("a node that comes later", JOB, nothing)
-        history.broken = alone("a node whose job fails", BROKEN, reset)
+        reset()
+        reply = rehearsal.rescue(Part("nightly_job", CONN, BROKEN))  # a node that lives on, with its session
+        history.broken = Alone("a node whose job fails", reply, len(ran), observe()[1] == 1)
         history.after_broken = alone("the next node after that", JOB, nothing)
+        rehearsal.dismiss()
         part = Part("nightly_job", CONN, JOB)
         for title, count, limit in (
             ("two nodes that wake at once", 2, 252),
@@ -227,6 +230,8 @@ def failure_not_recorded(history: History) -> Ruling:
         return fail("the job's error reaches the caller", "the call returned as if all were well")
     if after.ran != 1 or not after.recorded:
         return fail(
-            "the next node runs the job", f"the job ran {after.ran} times; the call {blame(after.reply)}"
+            "the next node runs the job",
+            f"the job ran {after.ran} times; the call {blame(after.reply)}",
+            "A lock of the session is not given back by ROLLBACK: whoever takes one lets go of it also when the job fails.",
         )
     return True

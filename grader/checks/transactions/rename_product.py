@@ -42,11 +42,12 @@ class Alone:
 class History:
     alone: list[Alone] = field(default_factory=list)
     together: list[tuple[Scene, list[str]]] = field(default_factory=list)  # with the names asked for
+    stale: Scene = field(default_factory=lambda: Scene("somebody up to date and somebody who is not"))
     unrelated: Scene = field(default_factory=lambda: Scene("two different products"))
 
     @property
     def scenes(self) -> list[Scene]:
-        return [*(scene for scene, _ in self.together), self.unrelated]
+        return [*(scene for scene, _ in self.together), self.stale, self.unrelated]
 
 
 @lab.exercise(
@@ -111,6 +112,14 @@ def rename_product(answer: Answer, bench: Bench) -> History:
         play("two people who edited the same version", ["Desk lamp", "Floor lamp"])
         play(
             "three people who edited the same version", ["Desk lamp", "Floor lamp", "Table lamp"], max_runs=60
+        )
+        play(
+            "two people who edited the same version, one of whom left the name as it was", ["Desk lamp", NAME]
+        )
+        history.stale = rehearsal.play(
+            "somebody up to date and somebody who is not",
+            [part("Desk lamp"), part("Floor lamp", VERSION - 1)],
+            **once,
         )
         history.unrelated = rehearsal.play(
             "people who edit two different products",
@@ -239,6 +248,27 @@ def nothing_held_while_thinking(history: History) -> Ruling:
                 f"after {case.what} the session still holds an advisory lock",
             )
     return True
+
+
+@rename_product.property(
+    needs=["renames", "stale_writer_told"],
+    misconception="That somebody else is at the row says nothing about its version: who finds it locked has to wait or "
+    "look again.",
+)
+def fresh_writer_wins(history: History) -> Ruling:
+    """Whoever comes with the current version is not refused because a stale writer is there at the same moment."""
+
+    def wrong(run: Run) -> str:
+        first, second = run.replies
+        if first is None or not first.ok:
+            return f"T1, in the current version {VERSION}, {blame(first)}"
+        if second is not None and second.ok:
+            return f"T2, in version {VERSION - 1}, returned as if it had renamed the product"
+        return "" if run.state == ["Desk lamp", VERSION + 1] else f"the product became {run.state}"
+
+    return holds(
+        [history.stale], wrong, expected="the call in the current version returns, the other is refused"
+    )
 
 
 @rename_product.property(

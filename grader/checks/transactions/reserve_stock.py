@@ -40,6 +40,7 @@ class History:
     product: str
     alone: list[Alone] = field(default_factory=list)
     together: list[tuple[Scene, list[int]]] = field(default_factory=list)  # with the quantities asked for
+    crash: Scene = field(default_factory=lambda: Scene("an order for too much, cut short"))
     unrelated: Scene = field(default_factory=lambda: Scene("buyers of different products"))
 
     @property
@@ -110,6 +111,7 @@ def reserve_stock(answer: Answer, bench: Bench) -> History:
         play("two customers with enough for both", [3, 4])
         play("two customers with enough for one", [6, 6])
         play("three customers with enough for two", [4, 4, 4], max_runs=60)
+        history.crash = rehearsal.crash("an order for too much, cut short", part(STOCK + 1), **once)
         history.unrelated = rehearsal.play(
             "buyers of different products", [part(3), part(3, other)], max_switches=1, **once
         )
@@ -182,9 +184,15 @@ def no_lost_update(history: History) -> Ruling:
 def never_oversold(history: History) -> Ruling:
     """The stock never goes below zero under any interleaving."""
     return holds(
-        [scene for scene, _ in history.together],
+        [*(scene for scene, _ in history.together), history.crash],
         lambda run: oversold(history.product, run),
         expected="0 pieces or more",
+        misconception=lambda run: (
+            "Taken and then given back in a second transaction is committed in between: others see it, and whoever dies "
+            "there leaves it so."
+            if len(run.replies) == 1
+            else ""
+        ),
     )
 
 

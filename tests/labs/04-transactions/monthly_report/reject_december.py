@@ -1,7 +1,7 @@
 # fails: right_numbers -- "December" "ValueError"
 # Month 13.
 def monthly_report(conn, month):
-    span = (month, month.replace(month=month.month + 1))
+    span = (f"{month}T00:00Z", f"{month.replace(month=month.month + 1)}T00:00Z")
     conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
     with conn.transaction():
         orders, revenue = conn.execute(
