@@ -12,7 +12,10 @@ from grader.instruments.explore.independence import commute
 from grader.instruments.explore.play import Chooser
 from grader.instruments.explore.run import Point, Run
 from grader.instruments.explore.schedule import Choice
+from grader.instruments.explore.statements import ends_transaction
 from grader.instruments.pgwire import Statement
+
+LOOP = 6  # statements of the longest loop that is recognised as one
 
 
 @dataclass(order=True)
@@ -225,7 +228,9 @@ class Follower:
             self.asleep.append(frozenset())
         before = run.choices[-1].caller if run.choices else 0
         allowed = [c for c in self._symmetric(run, enabled) if c not in self.asleep[-1]] or list(enabled)
-        if spins(run):  # it waits for somebody by asking again and again: let the others come
+        if spins(run) and lets_go(
+            run
+        ):  # it waits for somebody by asking again and again: let the others come
             moved = {c.caller: at for at, c in enumerate(run.choices)}
             return min(allowed, key=lambda c: moved.get(c.caller, -1))
         return next((c for c in allowed if c.caller == before), allowed[0])
@@ -253,7 +258,7 @@ class Follower:
 
 
 def spins(
-    run: Run, upto: int | None = None, *, times: int = 3, longest: int = 6, refused: bool = False
+    run: Run, upto: int | None = None, *, times: int = 3, longest: int = LOOP, refused: bool = False
 ) -> bool:
     """Whether the caller that moved last has for a while only repeated the same few statements, to no effect:
     same parameters, same reply, as a loop around NOWAIT or a lock that is only tried. upto: only so many moves.
@@ -274,6 +279,21 @@ def spins(
     if not period or None in said[: times * period]:
         return False
     return not refused or any(s is not None and _refused(s) for s in turns[:period])
+
+
+def lets_go(run: Run) -> bool:
+    """Whether a caller that spins is at a point where others should come: out of its transaction, if its loop ever is.
+
+    Two callers that each hold what the other asks for, and take turns only while they hold it, would go on for ever;
+    in real life one of them is soon asked while the other has just rolled back.
+    """
+    last = run.choices[-1].caller
+    tail = list(
+        itertools.takewhile(lambda at: run.choices[at].caller == last, reversed(range(len(run.choices))))
+    )
+    went = {at: s for kind, s, at in reversed(run.events) if kind == "go"}
+    ends = [at in went and ends_transaction(went[at].sql) for at in tail[: LOOP + 1]]
+    return ends[0] or not any(ends)
 
 
 def _refused(statement: Statement) -> bool:
