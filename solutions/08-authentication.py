@@ -148,3 +148,76 @@ def verify_token(token: str, keys: dict, clock) -> dict:
 
 
 # %% check="verify_token"
+
+# %% [markdown]
+# ## 3. A token for a token (`refresh`)
+#
+# Access tokens live for minutes; a refresh token gives new ones for weeks. Each works **once** and is replaced by its successor; all that came of one login on one device are a **family**.
+#
+# ```sql
+# CREATE TABLE families (
+#     id          bigint PRIMARY KEY,
+#     customer_id bigint NOT NULL,
+#     ends_at     timestamptz NOT NULL,      -- then one must log in again
+#     revoked_at  timestamptz                -- no token of it works any more
+# );
+# CREATE TABLE refresh_tokens (
+#     token_hash text PRIMARY KEY,           -- hexadecimal SHA-256 of the token's text
+#     family_id  bigint NOT NULL REFERENCES families,
+#     expires_at timestamptz NOT NULL,
+#     used_at    timestamptz
+# );
+# ```
+#
+# `refresh(conn, token, clock)` takes a token and returns its successor (text).
+#
+# - The successor cannot be guessed (at least 22 characters), is of the same family, and is good for 30 days on `clock`, but not beyond the family's end. `refresh_tokens` holds its hash; the token itself is stored nowhere.
+# - A token that is unknown, over, or of a family that has ended or was revoked raises `InvalidToken`. A typed error of your own is as good.
+# - A token that was **used before** was stolen by somebody: it is refused, and its family is revoked, so that its newest token is refused from then on as well. Other families of the customer are not touched.
+# - Two calls with one token at the same moment are the same thing: at most one gets a successor, the other is refused (with a typed error, not one of the database), and then the family is revoked.
+# - Calls for different families never wait for each other.
+#
+# Example: `a` gives `b`, `b` gives `c`; then `a` is shown again and refused, and so is `c`.
+
+
+# %% answer="refresh"
+def refresh(conn: psycopg.Connection, token: str, clock) -> str:
+    """Exchanges a refresh token for its successor; commits. Raises InvalidToken, and then what it revoked stays revoked."""
+    ### BEGIN SOLUTION
+    # The UPDATE decides and marks in one step, so of two calls one finds the token unused; the error is raised after
+    # the commit, because inside the transaction it would take the revocation back. Locking the row first does as well.
+    now, successor = clock.now(), secrets.token_urlsafe(32)
+    with conn.transaction():
+        family = conn.execute(
+            """
+            UPDATE refresh_tokens AS t SET used_at = %(now)s FROM families AS f
+            WHERE t.token_hash = %(hash)s AND f.id = t.family_id AND t.used_at IS NULL AND t.expires_at > %(now)s
+              AND f.revoked_at IS NULL AND f.ends_at > %(now)s
+            RETURNING f.id, f.ends_at
+            """,
+            {"now": now, "hash": hashlib.sha256(token.encode()).hexdigest()},
+        ).fetchone()
+        if family:
+            conn.execute(
+                "INSERT INTO refresh_tokens (token_hash, family_id, expires_at) VALUES (%s, %s, %s)",
+                [
+                    hashlib.sha256(successor.encode()).hexdigest(),
+                    family[0],
+                    min(now + timedelta(days=30), family[1]),
+                ],
+            )
+        else:
+            conn.execute(
+                """
+                UPDATE families SET revoked_at = %s WHERE revoked_at IS NULL AND id =
+                  (SELECT family_id FROM refresh_tokens WHERE token_hash = %s AND used_at IS NOT NULL)
+                """,
+                [now, hashlib.sha256(token.encode()).hexdigest()],
+            )
+    if not family:
+        raise InvalidToken("log in again")
+    return successor
+    ### END SOLUTION
+
+
+# %% check="refresh"

@@ -7,9 +7,11 @@ One module an exercise; importing them here, in the lab's order, registers them.
 from grader.checks.authentication.unit import lab
 from grader.checks.authentication import store_password
 from grader.checks.authentication import verify_token
+from grader.checks.authentication import refresh
 
 __all__ = [
     "lab",
+    "refresh",
     "store_password",
     "verify_token",
 ]

@@ -6,8 +6,12 @@ from typing import Any
 
 from grader.checks.authentication import lab
 from grader.checks.authentication.forgery import Mint
+from grader.checks.authentication.refresh import doubled, survived
 from grader.checks.authentication.store_password import weakness
 from grader.checks.authentication.verify_token import START, History, Shown
+from grader.checks.concurrency import Scene, holds
+from grader.checks.running import Error, Reply
+from grader.instruments.explore import Run, parse
 
 VARIANTS = Path(__file__).parents[2] / "labs" / "08-authentication"
 
@@ -69,3 +73,23 @@ def test_weak_hashes_are_told_from_good_ones():
     assert "not Argon2id" in weakness("$argon2i$v=19$m=65536,t=3,p=1" + tail)
     assert "no Argon2" in weakness("sha256$ab$cd")
     assert "no Argon2 library can read" in weakness("$argon2id$nonsense")
+
+
+def races(state: int, *replies: Reply) -> Scene:
+    run = Run(
+        choices=parse("1 2"),
+        state={"new tokens that still work": state},
+        replies=list(replies),
+        endings=["returned"] * len(replies),
+    )
+    return Scene("two calls with one token", [run])
+
+
+def test_of_two_calls_with_one_token_one_may_win_and_nobody_keeps_it():
+    won, lost = Reply(value="t" * 43), Reply(error=Error("domain", "InvalidToken"))
+    broken = Reply(error=Error("database", "LockNotAvailable", sqlstate="55P03"))
+    assert holds([races(0, won, lost)], doubled, expected="one") is True
+    assert holds([races(0, won, lost)], survived, expected="none") is True
+    assert "two new ones" in holds([races(0, won, won)], doubled, expected="one").happened
+    assert "still works" in holds([races(1, won, lost)], survived, expected="none").happened
+    assert "LockNotAvailable" in holds([races(0, won, broken)], survived, expected="none").happened

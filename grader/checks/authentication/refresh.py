@@ -1,0 +1,356 @@
+"""`refresh`: each refresh token works once, and showing one twice ends all that came of it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from grader.checks.authentication.unit import lab
+from grader.checks.concurrency import (
+    CONN,
+    Part,
+    Rehearsal,
+    Scene,
+    all_end,
+    blame,
+    covered,
+    holds,
+    left_open,
+    refused,
+)
+from grader.checks.exercise import Ruling, fail, unknown
+from grader.checks.running import Answer, Bench, Database, Reply, Resource
+from grader.instruments.clock import START
+from grader.instruments.explore import Run
+from grader.verdict import Evidence
+
+SCHEMA = """
+CREATE TABLE families (
+    id          bigint PRIMARY KEY,
+    customer_id bigint NOT NULL,
+    ends_at     timestamptz NOT NULL,
+    revoked_at  timestamptz
+);
+CREATE TABLE refresh_tokens (
+    token_hash text PRIMARY KEY,
+    family_id  bigint NOT NULL REFERENCES families,
+    expires_at timestamptz NOT NULL,
+    used_at    timestamptz
+);
+"""
+NOW = Resource("clock", START.isoformat(), id="clock now")
+LATER = Resource("clock", (START + timedelta(days=29)).isoformat(), id="clock later")
+LIFETIME = timedelta(days=30)
+SHORTEST = 22  # characters: 128 bits in base64
+# name: (family, token expires in days, family ends in days, revoked)
+SEEDS = {
+    "first": (1, 30.0, 365.0, False),
+    "other": (2, 30.0, 365.0, False),
+    "expired": (3, -0.01, 365.0, False),
+    "ended": (4, 30.0, -0.01, False),
+    "revoked": (5, 30.0, 365.0, True),
+    "ending": (6, 30.0, 7.0, False),
+}
+
+
+@dataclass
+class Call:
+    """One call: of which token, by name, and how it ended. rows: (family, expires_at, used) by hash afterwards."""
+
+    what: str
+    reply: Reply
+    rows: dict[str, tuple[int, str]] = field(default_factory=dict)
+    leaked: bool = False  # the new token itself stands in the table
+
+    @property
+    def token(self) -> str:
+        return self.reply.value if self.reply.ok and isinstance(self.reply.value, str) else ""
+
+    def said(self) -> str:
+        if not self.reply.ok:
+            return blame(self.reply)
+        return "gave a new token" if self.token else f"returned {self.reply.value!r}"[:80]
+
+
+@dataclass
+class History:
+    calls: dict[str, Call] = field(default_factory=dict)
+    together: Scene | None = None
+    unrelated: Scene | None = None
+
+    @property
+    def scenes(self) -> list[Scene]:
+        return [s for s in (self.together, self.unrelated) if s]
+
+    def table(self, *names: str) -> Evidence:
+        rows = [[c.what, c.said()] for name, c in self.calls.items() if name in names]
+        return Evidence("table", "The calls", {"columns": ["call", "outcome"], "rows": rows})
+
+
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+class Desk:
+    """The tables, and calls one after the other."""
+
+    def __init__(self, database: Database, tokens: dict[str, str]) -> None:
+        self.database, self.tokens = database, tokens
+        self.connection = database.connection("admin")
+
+    def reset(self) -> None:
+        self.connection.execute("TRUNCATE public.refresh_tokens, public.families")
+        for name, (family, expires, ends, revoked) in SEEDS.items():
+            day = timedelta(days=1)
+            self.connection.execute(
+                "INSERT INTO public.families VALUES (%s, 17, %s, %s)",
+                [family, START + ends * day, START - day if revoked else None],
+            )
+            self.connection.execute(
+                "INSERT INTO public.refresh_tokens VALUES (%s, %s, %s)",
+                [digest(self.tokens[name]), family, START + expires * day],
+            )
+
+    def rows(self) -> dict[str, tuple[int, str]]:
+        found = self.connection.execute(
+            "SELECT token_hash, family_id, expires_at FROM public.refresh_tokens"
+        ).fetchall()
+        return {h: (int(f), e.isoformat()) for h, f, e in found}
+
+
+@lab.exercise(
+    "refresh",
+    points=4,
+    read="08-authentication: Refresh tokens",
+    coverage=lambda h: f"{len(h.calls)} calls one after the other; {covered(*h.scenes)}",
+    hints=(
+        "A thief and the owner hold the same refresh token, and both will use it. What will you see, and whom can you "
+        "believe?",
+        "Whether a token is unused must be decided in the moment it is marked as used; and what an exception rolls "
+        "back, a revocation too, has not happened.",
+        "One UPDATE that marks the unused token and says whether it found it; if it did not, find out why, revoke the "
+        "family if the token had been used, commit, and only then raise.",
+    ),
+)
+def refresh(answer: Answer, bench: Bench) -> History:
+    database = bench.database("empty")
+    database.connection("learner").execute(SCHEMA)
+    random = bench.random("tokens")
+    tokens = {name: random.randbytes(32).hex() for name in SEEDS}
+    desk, history = Desk(database, tokens), History()
+    with Rehearsal(answer, bench, database, callers=2) as rehearsal:
+
+        def call(key: str, what: str, token: str, clock: Resource = NOW) -> Call:
+            reply = rehearsal.rescue(Part("refresh", CONN, token, clock))
+            made = Call(what, reply, desk.rows())
+            made.leaked = bool(made.token) and made.token in made.rows
+            history.calls[key] = made
+            return made
+
+        desk.reset()
+        first = call("first", "the first token", tokens["first"])
+        if first.reply.ended or (first.reply.error is not None and first.reply.error.kind == "not_answered"):
+            return history
+        second = call("second", "the token that gave", first.token or "none")
+        call("third", "the token that gave, 29 days later", second.token or "none", LATER)
+        call("ending", "a token of a family that ends in a week", tokens["ending"])
+        call("unknown", "a token nobody issued", random.randbytes(32).hex())
+        call("empty", "an empty text", "")
+        for name in ("expired", "ended", "revoked"):
+            call(name, WHAT[name], tokens[name])
+        desk.reset()
+        mine = call("used", "the first token", tokens["first"])
+        newer = call("used newer", "its successor", mine.token or "none")
+        call("reused", "the first token again", tokens["first"])
+        call("after", "the newest token, after that", newer.token or "none")
+        call("bystander", "a token of the customer's other device", tokens["other"])
+        rehearsal.dismiss()
+
+        def afterwards(run: Run) -> None:
+            given = [r.value for r in run.replies if r is not None and r.ok and isinstance(r.value, str)]
+            for token in given:
+                used.append(rehearsal.rescue(Part("refresh", CONN, token, NOW)).ok)
+
+        used: list[bool] = []
+
+        def observe() -> dict[str, Any]:
+            seen, used[:] = list(used), []
+            return {"new tokens that still work": sum(seen)}
+
+        history.together = rehearsal.play(
+            "two calls with one token",
+            [Part("refresh", CONN, tokens["first"], NOW), Part("refresh", CONN, tokens["first"], NOW)],
+            reset=desk.reset,
+            recover=afterwards,
+            observe=observe,
+            max_runs=80,
+        )
+        history.unrelated = rehearsal.play(
+            "two devices",
+            [Part("refresh", CONN, tokens["first"], NOW), Part("refresh", CONN, tokens["other"], NOW)],
+            reset=desk.reset,
+            max_switches=1,
+        )
+    return history
+
+
+WHAT = {
+    "expired": "a token that ran out a quarter of an hour ago",
+    "ended": "a token of a family that has ended",
+    "revoked": "a token of a family that was revoked",
+}
+
+
+@refresh.property(
+    weight=0,
+    misconception="What is not committed when the call returns is rolled back by whoever gets the connection next.",
+)
+def gives_a_successor(history: History) -> Ruling:
+    """A good token gives a new one of the same family, which works in its turn."""
+    for key in ("first", "second", "third"):
+        call = history.calls.get(key)
+        if call is None:
+            return unknown("An earlier call never came back.")
+        if not call.token:
+            return fail(
+                f"{call.what}: a new token",
+                f"the call {call.said()}",
+                evidence=[history.table("first", "second", "third")],
+            )
+        if left_open(call.reply):
+            return fail("a successor that is stored", "the transaction was still open and was rolled back")
+    made = [history.calls[k].token for k in ("first", "second", "third")]
+    if len(set(made)) < 3 or min(map(len, made)) < SHORTEST:
+        return fail(
+            f"new texts of at least {SHORTEST} characters every time",
+            f"{len(set(made))} different texts of {min(map(len, made))} characters and more",
+            "A token that can be guessed needs no thief.",
+        )
+    return True
+
+
+@refresh.property(
+    needs=["gives_a_successor"],
+    misconception="Who reads the table, a backup or a log must not be able to log in with what stands there.",
+)
+def only_hashes_stored(history: History) -> Ruling:
+    """The table holds the new token's SHA-256, with its family and its end, and not the token."""
+    for key, end in (("first", LIFETIME), ("ending", timedelta(days=7))):
+        call = history.calls[key]
+        if call.leaked:
+            return fail("the SHA-256 of the token in the table", "the token itself stands there")
+        row = call.rows.get(digest(call.token))
+        if row is None:
+            return fail("a row with the SHA-256 of the new token", f"{call.what}: there is none", NOTHING)
+        if row != (SEEDS[key][0], (START + end).isoformat()):
+            return fail(
+                f"{call.what}: its family {SEEDS[key][0]}, until {START + end:%Y-%m-%d %H:%M}",
+                f"family {row[0]}, until {row[1]}",
+                "A successor lives for 30 days on the given clock, but never longer than its family.",
+            )
+    return True
+
+
+NOTHING = "Stored must be what the next call looks for: the hexadecimal SHA-256 of the token's text."
+
+
+@refresh.property(
+    needs=["gives_a_successor"],
+    misconception="The row alone is no admission: it has an end, its family has one, and either may be over on the "
+    "given clock.",
+)
+def refuses_what_is_over(history: History) -> Ruling:
+    """Unknown and expired tokens, and those of an ended or revoked family, are refused with a typed error."""
+    for key in ("unknown", "empty", "expired", "ended", "revoked"):
+        call = history.calls[key]
+        if not refused(call.reply):
+            return fail(
+                f"{call.what}: InvalidToken, or an error of your own",
+                f"the call {call.said()}",
+                evidence=[history.table("unknown", "empty", "expired", "ended", "revoked")],
+            )
+    return True
+
+
+@refresh.property(
+    needs=["gives_a_successor"],
+    misconception="Of two who show one token one is a thief, and nobody can say which: all tokens that came of it must "
+    "die. An exception inside a transaction takes the revocation back.",
+)
+def reuse_ends_the_family(history: History) -> Ruling:
+    """A used token is refused, and from then on every token of its family; other families go on."""
+    shown = [history.table("used", "used newer", "reused", "after", "bystander")]
+    for key in ("used", "used newer"):
+        if not history.calls[key].token:
+            return unknown("The token was not exchanged, so it could not be used again.", shown)
+    for key in ("reused", "after"):
+        call = history.calls[key]
+        if not refused(call.reply):
+            return fail(f"{call.what}: refused", f"the call {call.said()}", evidence=shown)
+    other = history.calls["bystander"]
+    return bool(other.token) or fail(
+        f"{other.what}: a new token",
+        f"the call {other.said()}",
+        "The other device has its own family, and nothing to do with the theft.",
+        shown,
+    )
+
+
+@refresh.property(
+    needs=["gives_a_successor"],
+    misconception="Between looking whether a token is unused and marking it, another call looks too.",
+)
+def one_successor(history: History) -> Ruling:
+    """Two calls with one token never give two new ones, under any schedule."""
+    if history.together is None:
+        return unknown("The calls were not made at the same moment.")
+    ended = all_end(history.scenes)
+    if ended is not True:
+        return ended
+    return holds([history.together], doubled, expected="one new token at most")
+
+
+@refresh.property(
+    needs=["reuse_ends_the_family", "one_successor"],
+    misconception="Who comes second at the same moment is a reuse like any other, and an answer of the database is not "
+    "one of yours: the loser is refused, and the family ends.",
+)
+def race_is_reuse(history: History) -> Ruling:
+    """Of two calls with one token the loser is refused properly, and the winner's new token dies too."""
+    if history.together is None:
+        return unknown("The calls were not made at the same moment.")
+    return holds([history.together], survived, expected="one refusal, and a family that is revoked")
+
+
+@refresh.property(
+    needs=["one_successor"],
+    misconception="A lock on the whole table makes every customer wait for every other.",
+)
+def others_go_on(history: History) -> Ruling:
+    """Calls for different families do not wait for each other, and both succeed."""
+    if history.unrelated is None:
+        return unknown("The calls were not made at the same moment.")
+    return holds([history.unrelated], disturbed, expected="two new tokens without waiting")
+
+
+def given(run: Run) -> list[Reply]:
+    return [r for r in run.replies if r is not None and r.ok]
+
+
+def doubled(run: Run) -> str:
+    return "one token gave two new ones" if len(given(run)) > 1 else ""
+
+
+def survived(run: Run) -> str:
+    for number, reply in enumerate(run.replies, 1):
+        if not (reply is not None and reply.ok) and not refused(reply):
+            return f"T{number} {blame(reply)}"
+    return "the winner's new token still works" if run.state["new tokens that still work"] else ""
+
+
+def disturbed(run: Run) -> str:
+    for wait in run.waits:
+        return f"{wait.waiter} had to wait for {', '.join(wait.holders)}"
+    return next((f"T{n} {blame(r)}" for n, r in enumerate(run.replies, 1) if r is None or not r.ok), "")
