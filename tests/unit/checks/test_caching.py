@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from grader.checks.caching import early_refresh, get_or_compute, record_view
+from grader.checks.caching import lab
 from grader.checks.caching.get_or_compute import Flight
 from grader.checks.caching.get_or_compute import History as Flights
 from grader.checks.caching.shared_cache import SharedCache, directives, lifetime
@@ -18,8 +18,8 @@ from grader.instruments.faults import Sweep, Trial
 from grader.verdict import Outcome
 
 
-def outcomes(exercise: Any, history: Any) -> dict[str, Outcome]:
-    return {f.property: f.outcome for f in exercise.judge(history)}
+def outcomes(exercise: str, history: Any) -> dict[str, Outcome]:
+    return {f.property: f.outcome for f in lab.exercises[exercise].judge(history)}
 
 
 @pytest.mark.parametrize(
@@ -124,19 +124,19 @@ def flights(**changed: Any) -> Flights:
     ],
 )
 def test_flights_are_judged(changed: dict[str, Any], failed: set[str]) -> None:
-    found = outcomes(get_or_compute, flights(**changed))
+    found = outcomes("get_or_compute", flights(**changed))
     assert {name for name, outcome in found.items() if outcome is Outcome.FAIL} == failed
 
 
 def test_a_stampede_that_did_not_happen_is_unknown() -> None:
-    found = outcomes(get_or_compute, flights(stampede=flight(calls=50, together=20)))
+    found = outcomes("get_or_compute", flights(stampede=flight(calls=50, together=20)))
     assert found["one_computation"] is Outcome.UNKNOWN
 
 
 def test_losses_are_compared_with_what_was_declared() -> None:
     def judged(declared: Any, arrived: int, broken: str = "") -> Outcome:
         history = record_view_history(declared, arrived, broken)
-        return outcomes(record_view, history)["loss_is_bounded"]
+        return outcomes("record_view", history)["loss_is_bounded"]
 
     assert judged(0, 50) is Outcome.PASS
     assert judged(10, 41) is Outcome.PASS
@@ -176,7 +176,7 @@ def test_a_gap_as_long_as_the_lifetime_has_run_out() -> None:
             ended=[t + 0.5 for t in began],
             lasted=40.0,
         )
-        return outcomes(early_refresh, history)["never_runs_out"]
+        return outcomes("early_refresh", history)["never_runs_out"]
 
     assert judged([0, 9, 18, 27, 36]) is Outcome.PASS
     assert judged([0, 9, 19.6, 29]) is Outcome.FAIL
