@@ -45,11 +45,13 @@ class History:
     alone: list[Alone] = field(default_factory=list)
     together: list[tuple[Scene, list[Batch]]] = field(default_factory=list)
     crash: tuple[Scene, Batch] | None = None
+    scarce: Scene = field(default_factory=lambda: Scene("two batches out of one account that pays for one"))
     unrelated: Scene = field(default_factory=lambda: Scene("batches without a common account"))
 
     @property
     def scenes(self) -> list[Scene]:
-        return [*(s for s, _ in self.together), *([self.crash[0]] if self.crash else []), self.unrelated]
+        crash = [self.crash[0]] if self.crash else []
+        return [*(s for s, _ in self.together), self.scarce, *crash, self.unrelated]
 
 
 @lab.exercise(
@@ -69,6 +71,12 @@ def settle(answer: Answer, bench: Bench) -> History:
     database = bench.database("shop_small")
     a, b, c, d = sorted(bench.random("accounts").sample(range(1, 101), 4))
     where = f"id IN ({a}, {b}, {c}, {d})"
+    # more accounts than fit on a page or two, so that rows are found one by one, in the order they are asked for
+    database.execute(
+        "INSERT INTO public.accounts (id, owner, balance) SELECT n, 'Others', 0 FROM pg_catalog.generate_series(1001, 6000) n",
+        role="admin",
+    )
+    database.execute("ANALYZE public.accounts", role="admin")
     database.execute(f"UPDATE public.accounts SET balance = %s WHERE {where}", FUNDS, role="admin")
 
     def observe() -> dict[str, str]:
@@ -116,6 +124,20 @@ def settle(answer: Answer, bench: Bench) -> History:
             max_runs=100,
         )
         play("three batches in a ring", pay((a, b, 1)), pay((b, c, 2)), pay((c, a, 3)), max_runs=40)
+        play(
+            "three batches that meet in one account",
+            pay((b, d, 1)),
+            pay((a, b, 2), (b, c, 2)),
+            pay((c, b, 3), (b, a, 3)),
+            max_runs=40,
+        )
+        poor = [pay((a, b, 300)), pay((a, c, 300))]
+        history.scarce = rehearsal.play(
+            "two batches out of one account that pays for one",
+            [Part("settle", CONN, batch) for batch in poor],
+            wrong=overdrawn,
+            **once,
+        )
         history.unrelated = rehearsal.play(
             "batches without a common account",
             [Part("settle", CONN, pay((a, b, 10))), Part("settle", CONN, pay((d, c, 20)))],
@@ -150,6 +172,11 @@ def deadlocked(run: Run) -> str:
     return f"a deadlock: the server had to end what {victims[0]} was doing" if victims else ""
 
 
+def overdrawn(run: Run) -> str:
+    below = [f"account {id} went below zero: {b}" for id, b in run.state.items() if Decimal(b) < 0]
+    return below[0] if below else ""
+
+
 def miscounted(before: Mapping[str, str], batches: list[Batch], run: Run) -> str:
     done = [b for b, reply in zip(batches, run.replies, strict=True) if reply is not None and reply.ok]
     if same(run.state, settled(before, done)):
@@ -158,7 +185,7 @@ def miscounted(before: Mapping[str, str], batches: list[Batch], run: Run) -> str
 
 
 @settle.property(
-    misconception="What is not committed when the call returns is rolled back by whoever gets the connection next.",
+    misconception="Every line counts: an account may occur many times, and there may be no line at all. What is not committed when the call returns is rolled back.",
 )
 def settles(history: History) -> Ruling:
     """Alone, a batch carries out every one of its transfers, committed."""
@@ -201,8 +228,8 @@ def refused_as_a_whole(history: History) -> Ruling:
 
 @settle.property(
     needs=["settles"],
-    misconception="Locks taken in the order of the list, or of the sources, are taken in opposite orders by some other "
-    "batch. To try again after a deadlock hides it and does the work twice.",
+    misconception="Locks taken in the order of the list, or of the sources, or as the plan of an UPDATE happens to find "
+    "the rows, are taken in opposite orders by some other batch. To try again after a deadlock hides it and does the work twice.",
 )
 def never_deadlocks(history: History) -> Ruling:
     """Under every interleaving the server never has to break a deadlock."""
@@ -226,6 +253,16 @@ def no_lost_update(history: History) -> Ruling:
         if ruling is not True:
             return ruling
     return True
+
+
+@settle.property(
+    needs=["settles"],
+    misconception="Whether there is enough was decided by what was read before the accounts were locked; by then another "
+    "batch had been paid.",
+)
+def no_overdraft(history: History) -> Ruling:
+    """Of two batches out of one account that pays for one, at most one is settled, under every interleaving."""
+    return holds([history.scarce], overdrawn, expected="no balance below zero")
 
 
 @settle.property(

@@ -145,7 +145,7 @@ def transfer(answer: Answer, bench: Bench) -> History:
             play("two transfers in opposite directions", [Move(a, b, funds / 4), Move(b, a, funds / 5)])
         )
         history.together.append(
-            play("two transfers out of one account that pays for one", [Move(a, b, most), Move(a, b, most)])
+            play("two transfers out of one account that pays for one", [Move(a, b, most), Move(a, c, most)])
         )
         ring = [Move(a, b, funds / 4), Move(b, c, funds / 4), Move(c, a, funds / 5)]
         history.together.append(play("three transfers in a ring", ring, max_runs=THREE))
@@ -278,8 +278,9 @@ def no_overdraft(history: History) -> Ruling:
 
 @transfer.property(
     needs=["moves_money"],
-    misconception="Two transfers that take the same rows in different orders wait for each other: the server ends one "
-    "of them. A fixed order for everybody rules that out; otherwise the loser has to be tried again.",
+    misconception="Two transfers that take the same rows in different orders, or first share them and then both want to "
+    "change them, wait for each other: the server ends one of them. Taking what will be changed in a fixed order rules "
+    "that out; otherwise the loser has to be tried again.",
 )
 def every_transfer_answered(history: History) -> Ruling:
     """Each concurrent call does its transfer, or refuses it because the money is not there: none fails otherwise."""
@@ -295,10 +296,23 @@ def every_transfer_answered(history: History) -> Ruling:
             [staged.scene],
             wrong,
             expected="every call returns with its transfer done, or refuses it with reason",
+            misconception=why_unanswered,
         )
         if ruling is not True:
             return ruling
     return True
+
+
+def why_unanswered(run: Run) -> str:
+    """The likely wrong idea, by what the server had to do; deadlocks are what the property's own words are about."""
+    if run.deadlocks:
+        return ""
+    if run.serialization_failures:
+        return (
+            "At REPEATABLE READ and SERIALIZABLE the server refuses whoever comes too late. That is no answer to a "
+            "customer who has the money: the whole transfer has to be tried again, from its first read."
+        )
+    return "That a row is busy, or was skipped because it is locked, says nothing about the money in it."
 
 
 def unanswered(before: Balances, moves: list[Move], run: Run) -> str:
