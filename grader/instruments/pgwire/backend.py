@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from grader.instruments.pgwire import messages
 
+AUTH, KEY, READY = b"RKZ"
 ROLLBACK = messages.query("ROLLBACK")
 DISCARD = messages.query("DISCARD ALL")
 # DISCARD ALL but for prepared statements, which the client that keeps the connection still counts on.
@@ -76,6 +77,15 @@ class Backend:
         wire = DISCARD if self.status == "I" else ROLLBACK + DISCARD
         self.awaited = owed + (1 if self.status == "I" else 2)
         self.send(wire)
+
+    def greet(self, m: bytes) -> bool:
+        """Keeps one message from before the first statement. True if the server is ready now."""
+        if m[0] != AUTH or m[5:9] == b"\x00\x00\x00\x00":
+            self.greeting += m
+        if m[0] == KEY:
+            self.pid = messages._int32.unpack_from(m, 5)[0]
+            self.secret = m[9:]
+        return m[0] == READY
 
     def send(self, data: bytes) -> None:
         self.unsent += data

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import select
 import selectors
-import shutil
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
-from urllib.parse import quote
 
 from psycopg.conninfo import conninfo_to_dict
 
 from grader.instruments.pgwire import messages
 from grader.instruments.pgwire.backend import Backend, Server
+from grader.instruments.pgwire.link import Link
+from grader.instruments.pgwire.listeners import Listeners
+from grader.instruments.pgwire.pool import Pool
 from grader.instruments.pgwire.session import Session
 from grader.instruments.pgwire.statement import Statement
 
-FIRST_PORT = 5001
 MAX_SESSIONS = 40  # open connections of one lane; more are refused as a full server refuses them
 
 
@@ -57,45 +56,22 @@ class PgProxy:
         self.broken: set[str] = set()  # lanes in which the server ended a connection
         self.activity = 0  # counts everything that was read; for callers that wait for quiet
         self._numbers: dict[str, int] = dict.fromkeys(self.lanes, 0)
-        self._pool: dict[bytes, list[Backend]] = {}
-        self._cleaning: set[Backend] = set()
         self.refreshing: set[Session] = set()
-        self._own_folder = folder is None
-        self.folder = Path(tempfile.mkdtemp(prefix="pgw-")) if folder is None else Path(folder)
-        if self._own_folder:
-            self.folder.chmod(0o711)
         self._selector = selectors.DefaultSelector()
+        self._pool = Pool(self._selector)
         fileno = getattr(self._selector, "fileno", None)
         self._fine: int = fileno() if fileno is not None and fileno() < 1024 else 0
-        self._listeners: dict[str, tuple[socket.socket, int]] = {}
-        for i, lane in enumerate(self.lanes):
-            self._listen(lane, FIRST_PORT + i, mode)
-
-    def _listen(self, lane: str, port: int, mode: int) -> None:
-        listener = socket.socket(socket.AF_UNIX)
-        path = self.folder / f".s.PGSQL.{port}"
-        path.unlink(missing_ok=True)
-        listener.bind(str(path))
-        path.chmod(mode)
-        listener.listen(128)
-        listener.setblocking(False)
-        self._listeners[lane] = (listener, port)
-        self._selector.register(listener, selectors.EVENT_READ, lambda mask: self._accept(lane, listener))
+        self._listeners = Listeners(self.lanes, folder, mode)
+        self.folder = self._listeners.folder
+        for lane, listener in self._listeners.sockets.items():
+            self._selector.register(
+                listener, selectors.EVENT_READ, lambda mask, lane=lane, at=listener: self._accept(lane, at)
+            )
 
     def url(self, lane: str | None = None, server_url: str | None = None) -> str:
         """The address clients of `lane` connect to. server_url: another role or database of the same server."""
         given = self.url_parts if server_url is None else conninfo_to_dict(server_url)
-        port = self._listeners[lane or self.lanes[0]][1]
-        user = quote(str(given.get("user") or ""), safe="")
-        password = f":{quote(str(given['password']), safe='')}" if given.get("password") else ""
-        database = quote(str(given.get("dbname") or ""), safe="")
-        extra = "".join(
-            f"&{k}={quote(str(v), safe='')}"
-            for k, v in given.items()
-            if k not in ("host", "port", "user", "password", "dbname", "sslmode", "hostaddr")
-        )
-        host = quote(str(self.folder), safe="")
-        return f"postgresql://{user}{password}@/{database}?host={host}&port={port}{extra}"
+        return self._listeners.url(lane or self.lanes[0], given)
 
     # -- the loop -------------------------------------------------------------------------------------
 
@@ -127,29 +103,28 @@ class PgProxy:
     @property
     def tidy(self) -> bool:
         """No backend is still being cleaned, refreshed, or waited out after its client left."""
-        return not self._cleaning and not self.refreshing
+        return not self._pool.leaving and not self.refreshing
 
     @property
     def left(self) -> bool:
         """Every backend that a client has left is clean or gone."""
-        return not self._cleaning
+        return not self._pool.leaving
 
     def leaving(self) -> list[Backend]:
         """Backends that are being cleaned, or cancelled and waited out."""
-        return list(self._cleaning)
+        return list(self._pool.leaving)
 
     def settle(self, seconds: float = 5.0) -> bool:
         """Pumps until every backend that a client has left is clean or gone."""
         deadline = time.monotonic() + seconds
-        while self._cleaning and time.monotonic() < deadline:
+        while self._pool.leaving and time.monotonic() < deadline:
             self.pump(0.05)
-        return not self._cleaning
+        return not self._pool.leaving
 
     def backends(self) -> list[int]:
         """Process ids of every backend the proxy still holds or waits for."""
         held = [s.backend for s in self.sessions if s.backend]
-        pooled = [b for bs in self._pool.values() for b in bs]
-        return [b.pid for b in (*held, *pooled, *self._cleaning) if b.pid]
+        return [b.pid for b in (*held, *self._pool.kept, *self._pool.leaving) if b.pid]
 
     def _accept(self, lane: str, listener: socket.socket) -> None:
         try:
@@ -176,11 +151,10 @@ class PgProxy:
 
     # -- what sessions ask of the proxy ---------------------------------------------------------------
 
-    def connect_backend(self, session: Session, startup: bytes) -> None:
+    def connect_backend(self, session: Link, startup: bytes) -> None:
         """Gives the session a clean pooled backend, or begins to open one."""
-        pooled = self._pool.get(startup)
-        if pooled:
-            backend = pooled.pop()
+        backend = self._pool.take(startup)
+        if backend is not None:
             session.backend, session.phase = backend, "ready"
             self._selector.modify(
                 backend.sock, selectors.EVENT_READ, lambda mask: self._on_backend(session, backend, mask)
@@ -200,7 +174,7 @@ class PgProxy:
         )
         backend.send(startup)
 
-    def _on_backend(self, session: Session, backend: Backend, mask: int) -> None:
+    def _on_backend(self, session: Link, backend: Backend, mask: int) -> None:
         if mask & selectors.EVENT_WRITE:
             self._flush_backend(backend)
         if mask & selectors.EVENT_READ and session.backend is backend:
@@ -220,8 +194,8 @@ class PgProxy:
         both = selectors.EVENT_READ | selectors.EVENT_WRITE
         self._selector.modify(backend.sock, both, self._selector.get_key(backend.sock).data)
 
-    def want(self, session: Session, write: bool, full: bool) -> None:
-        """Watches the client for writing; stops reading the server while the client is far behind."""
+    def want(self, session: Link, write: bool) -> None:
+        """Says whether output waits for the client's socket to take it."""
         if session.phase == "closed" or write == session.wants_write:
             return
         session.wants_write = write
@@ -250,73 +224,8 @@ class PgProxy:
         backend.close()
 
     def retire(self, backend: Backend, *, busy: bool, owed: int = 0) -> None:
-        """Takes a backend whose client has left: cleaned and pooled, or cancelled and closed if `busy`.
-
-        owed: ReadyForQuery messages that are still to come for what was sent before.
-        """
-        self._cleaning.add(backend)
-        self._selector.modify(backend.sock, selectors.EVENT_READ, lambda mask: self._on_retired(backend))
-        try:
-            if not busy and backend.pid:
-                backend.clean(owed)
-                return
-            backend.cancel()
-        except OSError:
-            self._bury(backend)
-            return
-        self._dismiss(backend)
-
-    def _dismiss(self, backend: Backend) -> None:
-        """Ends a backend; `settle` waits until it has gone."""
-        self._cleaning.add(backend)
-        backend.dying = True
-        self._selector.modify(backend.sock, selectors.EVENT_READ, lambda mask: self._on_retired(backend))
-        try:
-            backend.send(messages.TERMINATE)
-            backend.sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            self._bury(backend)
-
-    def _on_retired(self, backend: Backend) -> None:
-        try:
-            data = backend.sock.recv(1 << 16)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._bury(backend)
-            return
-        if backend.dying:
-            return
-        backend.buffer += data
-        for m in messages.split(backend.buffer):
-            if m[:1] == b"E":
-                self._dismiss(backend)
-                return
-            elif m[:1] == b"Z":
-                backend.awaited -= 1
-                backend.status = chr(m[5])
-        if backend.awaited <= 0 and not backend.dying:
-            self._cleaning.discard(backend)
-            self._pool.setdefault(backend.startup, []).append(backend)
-            self._selector.modify(backend.sock, selectors.EVENT_READ, lambda mask: self._on_pooled(backend))
-
-    def _on_pooled(self, backend: Backend) -> None:
-        """Something arrived from a backend nobody uses: it was terminated, or a late notification came."""
-        try:
-            data = backend.sock.recv(1 << 16)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self._pool[backend.startup].remove(backend)
-            self._bury(backend)
-
-    def _bury(self, backend: Backend) -> None:
-        self._cleaning.discard(backend)
-        self.forget_backend(backend)
+        """Takes a backend whose client has left: see `Pool.retire`."""
+        self._pool.retire(backend, busy=busy, owed=owed)
 
     # -- keeping house --------------------------------------------------------------------------------
 
@@ -332,21 +241,15 @@ class PgProxy:
 
     def close(self) -> None:
         """Drops every connection, waits until their backends have gone, removes the sockets."""
-        for listener, _ in self._listeners.values():
+        for listener in self._listeners.sockets.values():
             self._selector.unregister(listener)
             listener.close()
         self.cut()
         self.settle()
-        for backend in [b for pool in self._pool.values() for b in pool]:
-            self._dismiss(backend)
-        self._pool.clear()
+        self._pool.dismiss()
         self.settle()
         self._selector.close()
-        if self._own_folder:
-            shutil.rmtree(self.folder, ignore_errors=True)
-        else:
-            for _, port in self._listeners.values():
-                (self.folder / f".s.PGSQL.{port}").unlink(missing_ok=True)
+        self._listeners.remove()
 
     def __enter__(self) -> PgProxy:
         return self
