@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from grader.instruments.explore.play import Chooser, Limits, Play
+from grader.instruments.explore.limits import Limits
+from grader.instruments.explore.play import Chooser, Play
 from grader.instruments.explore.run import Run
 from grader.instruments.explore.schedule import Choice, parse
 from grader.instruments.explore.search import Coverage, Search
