@@ -1,4 +1,4 @@
-# fails: tells_right_from_wrong -- "closed account" "InvalidHash"
+# fails: tells_right_from_wrong -- "closed account" "error of its own"
 hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 
 

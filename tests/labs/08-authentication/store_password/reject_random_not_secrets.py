@@ -1,4 +1,4 @@
-# fails: unique_salt -- "in another process" "both hashes have the salt"
+# fails: unique_salt -- "both hashes have the salt" "computed beforehand"
 # Different each time, and the same in every process.
 import random
 

@@ -1,4 +1,4 @@
-# fails: tells_right_from_wrong -- "VerifyMismatchError"
+# fails: tells_right_from_wrong -- "a space more" "does not match the supplied hash"
 # argon2-cffi raises where one expects False.
 hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 
