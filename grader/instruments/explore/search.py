@@ -8,14 +8,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from grader.instruments.explore.coverage import Coverage
 from grader.instruments.explore.independence import commute
+from grader.instruments.explore.loops import lets_go, spins
 from grader.instruments.explore.play import Chooser
 from grader.instruments.explore.run import Point, Run
 from grader.instruments.explore.schedule import Choice
-from grader.instruments.explore.statements import ends_transaction
-from grader.instruments.pgwire import Statement
-
-LOOP = 6  # statements of the longest loop that is recognised as one
 
 
 @dataclass(order=True)
@@ -31,50 +29,6 @@ class Branch:
     prefix: tuple[Choice, ...] = field(compare=False)
     texts: tuple[tuple[str, ...], ...] = field(compare=False, default=())
     asleep: frozenset[Choice] = field(compare=False, default=frozenset())
-
-
-@dataclass
-class Coverage:
-    """What an exploration covered. complete: every schedule, up to the stated reductions."""
-
-    callers: int = 0
-    explored: int = 0
-    complete: bool = False
-    bound: int | None = None  # all schedules with at most so many changes of turn were explored
-    symmetric: int = 0  # how many callers were taken as interchangeable
-    pruned: int = 0  # branches that would only have swapped neighbouring independent statements
-    idle: int = 0  # branches that would only have added turns of a loop which the server refuses
-    diverged: int = 0
-    timed: int = 0
-    waiting: int = 0  # branches left when the limit was reached
-    faults: str = ""
-    limit: str = ""
-
-    def stop(self, why: str) -> None:
-        self.limit, self.complete = why, False
-
-    def __str__(self) -> str:
-        calls = "call" if self.callers == 1 else "concurrent calls"
-        what = "ways to fail" if self.faults and self.callers == 1 else "schedules"
-        if self.complete:
-            text = f"all {self.explored} {what} of {self.callers} {calls}"
-        else:
-            text = f"{self.explored} {what} of {self.callers} {calls} ({self.limit})"
-            if self.bound is not None:
-                text += f", all with at most {self.bound} changes of turn"
-        if self.faults:
-            text += f", {self.faults}"
-        if self.symmetric:
-            text += f"; {self.symmetric} interchangeable callers counted once"
-        if self.pruned:
-            text += f"; {self.pruned} branches skipped that only swap independent statements"
-        if self.idle:
-            text += f"; {self.idle} branches skipped that only add turns to a loop of refused attempts"
-        if self.diverged:
-            text += f"; {self.diverged} runs did not repeat: the statements differ from run to run"
-        if self.timed:
-            text += f"; {self.timed} runs went on past a caller that slept"
-        return text
 
 
 class Search:
@@ -228,9 +182,7 @@ class Follower:
             self.asleep.append(frozenset())
         before = run.choices[-1].caller if run.choices else 0
         allowed = [c for c in self._symmetric(run, enabled) if c not in self.asleep[-1]] or list(enabled)
-        if spins(run) and lets_go(
-            run
-        ):  # it waits for somebody by asking again and again: let the others come
+        if spins(run) and lets_go(run):  # it asks somebody again and again: let the others come
             moved = {c.caller: at for at, c in enumerate(run.choices)}
             return min(allowed, key=lambda c: moved.get(c.caller, -1))
         return next((c for c in allowed if c.caller == before), allowed[0])
@@ -255,64 +207,6 @@ class Follower:
         return frozenset(
             c for c in candidates if c.caller != chosen.caller and _independent(point, c, chosen)
         )
-
-
-def spins(
-    run: Run, upto: int | None = None, *, times: int = 3, longest: int = LOOP, refused: bool = False
-) -> bool:
-    """Whether the caller that moved last has for a while only repeated the same few statements, to no effect:
-    same parameters, same reply, as a loop around NOWAIT or a lock that is only tried. upto: only so many moves.
-
-    refused: only if the server said no in every turn, so that a turn more or less decides nothing. Two equal
-    reads in a row are no such loop: somebody may come between the second and what is done with it.
-    """
-    choices = run.choices[:upto]
-    last = choices[-1].caller if choices else 0
-    tail = list(itertools.takewhile(lambda c: c.caller == last, reversed(choices)))[: times * longest]
-    if not _period([_text(run, len(choices) - 1 - i) for i in range(len(tail))], times, longest):
-        return False
-    first = len(choices) - len(tail)
-    went = {at: s for kind, s, at in reversed(run.events) if kind == "go" and first <= at < len(choices)}
-    turns = [went.get(len(choices) - 1 - i) for i in range(len(tail))]
-    said = [s and (s.sql, s.bind, s.sqlstate, tuple(s.raw_rows), s.tag) for s in turns]
-    period = _period(said, times, longest)
-    if not period or None in said[: times * period]:
-        return False
-    return not refused or any(s is not None and _refused(s) for s in turns[:period])
-
-
-def lets_go(run: Run) -> bool:
-    """Whether a caller that spins is at a point where others should come: out of its transaction, if its loop ever is.
-
-    Two callers that each hold what the other asks for, and take turns only while they hold it, would go on for ever;
-    in real life one of them is soon asked while the other has just rolled back.
-    """
-    last = run.choices[-1].caller
-    tail = list(
-        itertools.takewhile(lambda at: run.choices[at].caller == last, reversed(range(len(run.choices))))
-    )
-    went = {at: s for kind, s, at in reversed(run.events) if kind == "go"}
-    ends = [at in went and ends_transaction(went[at].sql) for at in tail[: LOOP + 1]]
-    return ends[0] or not any(ends)
-
-
-def _refused(statement: Statement) -> bool:
-    """The server said no: an error, or a lock that was tried in vain."""
-    tried = "pg_try_advisory" in statement.sql.lower()
-    return bool(statement.error) or (tried and not any(map(any, statement.rows)))
-
-
-def _text(run: Run, at: int) -> str:
-    point = run.points[at]
-    return point.texts[point.enabled.index(point.chosen.plain)]
-
-
-def _period(moves: Sequence[object], times: int, longest: int) -> int:
-    """The length of a loop of which the moves, last one first, begin with `times` turns; 0 if there is none."""
-    for period in range(1, longest + 1):
-        if len(moves) >= times * period and all(moves[i] == moves[i % period] for i in range(times * period)):
-            return period
-    return 0
 
 
 def _independent(point: Point, a: Choice, b: Choice) -> bool:

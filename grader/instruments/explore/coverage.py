@@ -1,0 +1,49 @@
+"""What an exploration covered, as data and as a sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Coverage:
+    """What an exploration covered. complete: every schedule, up to the stated reductions."""
+
+    callers: int = 0
+    explored: int = 0
+    complete: bool = False
+    bound: int | None = None  # all schedules with at most so many changes of turn were explored
+    symmetric: int = 0  # how many callers were taken as interchangeable
+    pruned: int = 0  # branches that would only have swapped neighbouring independent statements
+    idle: int = 0  # branches that would only have added turns of a loop which the server refuses
+    diverged: int = 0
+    timed: int = 0
+    waiting: int = 0  # branches left when the limit was reached
+    faults: str = ""
+    limit: str = ""
+
+    def stop(self, why: str) -> None:
+        self.limit, self.complete = why, False
+
+    def __str__(self) -> str:
+        calls = "call" if self.callers == 1 else "concurrent calls"
+        what = "ways to fail" if self.faults and self.callers == 1 else "schedules"
+        if self.complete:
+            text = f"all {self.explored} {what} of {self.callers} {calls}"
+        else:
+            text = f"{self.explored} {what} of {self.callers} {calls} ({self.limit})"
+            if self.bound is not None:
+                text += f", all with at most {self.bound} changes of turn"
+        if self.faults:
+            text += f", {self.faults}"
+        if self.symmetric:
+            text += f"; {self.symmetric} interchangeable callers counted once"
+        if self.pruned:
+            text += f"; {self.pruned} branches skipped that only swap independent statements"
+        if self.idle:
+            text += f"; {self.idle} branches skipped that only add turns to a loop of refused attempts"
+        if self.diverged:
+            text += f"; {self.diverged} runs did not repeat: the statements differ from run to run"
+        if self.timed:
+            text += f"; {self.timed} runs went on past a caller that slept"
+        return text
