@@ -83,6 +83,11 @@ class Unit:
     def has_lab(self) -> bool:
         return self.lab_source.is_file()
 
+    @property
+    def draft(self) -> bool:
+        """A lab whose lesson is not written yet: its checks are still at work, and the long runs alone judge it."""
+        return self.has_lab and not self.has_lesson
+
     def checks(self) -> Any:
         """The lab's check module, `grader.checks.<identifier>.lab`, a `LabChecks` (imported by name: this is a leaf).
 

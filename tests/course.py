@@ -265,7 +265,7 @@ def opened(root: Path) -> Iterator[dict[str, str]]:
 
     Gives the environment for a kernel, JupyterLab or `grader`; this process has it too meanwhile.
     """
-    from conftest import make_home, remove_home
+    from homes import make_home, remove_home
 
     from grader import services, shop
 

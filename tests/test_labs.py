@@ -19,7 +19,17 @@ JUDGED = catalog.judged(ROOT)  # with the units whose lab is being written
 UNITS = catalog.units(ROOT)
 EXERCISES = [(unit, exercise) for unit in JUDGED for exercise in unit.checks().exercises]
 
+
+def marks(unit):
+    """A draft's answers are judged by the campaign alone."""
+    return [pytest.mark.campaign(only=True)] if unit.draft else []
+
+
 each_lab = pytest.mark.parametrize("unit", LABS, ids=lambda unit: unit.slug)
+each_whole_lab = pytest.mark.parametrize("unit", [pytest.param(u, id=u.slug, marks=marks(u)) for u in LABS])
+each_exercise_judged = pytest.mark.parametrize(
+    ("unit", "exercise"), [pytest.param(u, e, id=f"{u.slug}-{e}", marks=marks(u)) for u, e in EXERCISES]
+)
 each_unit = pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.slug)
 each_exercise = pytest.mark.parametrize(
     ("unit", "exercise"), EXERCISES, ids=[f"{unit.slug}-{exercise}" for unit, exercise in EXERCISES]
@@ -48,14 +58,14 @@ def test_every_exercise_has_its_variants_and_every_property_is_killed(unit):
     assert prepare(unit)[0].gaps == []
 
 
-@each_exercise
+@each_exercise_judged
 @pytest.mark.server
 def test_each_answer_gets_what_it_must(services, unit, exercise):
     rows = verify(unit, exercise=exercise, workers=1).rows
     assert {row.variant.name: row.problems for row in rows if row.problems} == {}
 
 
-@each_lab
+@each_whole_lab
 @pytest.mark.server
 @pytest.mark.campaign
 def test_runs_under_load_give_one_verdict(services, unit):

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import itertools
-import os
 import random
 from pathlib import Path
 from typing import Any, Literal
@@ -18,17 +16,25 @@ from grader.instruments.fetch import TooManyRows, fetch
 from grader.judge import role_settings
 from grader.judge.launch import Place
 from grader.judge.own_redis import OwnRedis
+from grader.judge.stock import Stock, new_name
 
 Role = Literal["judge", "admin", "learner"]
-_numbers = itertools.count(1)
 
 
 class JudgedBench:
     """Implements `running.Bench` on a place."""
 
-    def __init__(self, place: Place, exercise: str, seed: int, schedule: str | None = None) -> None:
+    def __init__(
+        self,
+        place: Place,
+        exercise: str,
+        seed: int,
+        schedule: str | None = None,
+        stock: Stock | None = None,
+    ) -> None:
         self.seed = seed
         self.schedule = schedule
+        self._stock = stock if not place.owned else None
         self._exercise = exercise
         self._place = place
         self._databases: list[JudgedDatabase] = []
@@ -50,14 +56,17 @@ class JudgedBench:
         return random.Random(digest)
 
     def database(self, template: str = "shop_small") -> JudgedDatabase:
-        name = f"check_{os.getpid()}_{next(_numbers)}"
+        server = self._place.postgres
         try:
             if self._settings is None and not self._place.owned:
-                self._settings = role_settings.stored(self._place.postgres)
-            shop.clone(self._place.postgres, template, name)
+                self._settings = role_settings.stored(server)
+            if self._stock is not None:
+                name = self._stock.take(server, template)
+            else:
+                shop.clone(server, template, name := new_name())
         except psycopg.Error as error:
             raise InfrastructureFault(f"a fresh database could not be made: {error}") from error
-        database = JudgedDatabase(self._place.postgres, name)
+        database = JudgedDatabase(server, name)
         self._databases.append(database)
         return database
 
@@ -74,7 +83,9 @@ class JudgedBench:
             self._redis.close()
         for database in self._databases:
             database.close()
-            if not self._place.owned:
+            if self._stock is not None:
+                self._stock.give_back(database.name)
+            elif not self._place.owned:
                 with contextlib.suppress(psycopg.Error):
                     shop.drop(self._place.postgres, database.name)
         if self._settings is not None:

@@ -22,6 +22,7 @@ from grader.instruments.fetch import TooManyRows
 from grader.judge.answer import JudgedAnswer
 from grader.judge.bench import JudgedBench
 from grader.judge.launch import Launcher, TrustedLauncher
+from grader.judge.stock import Stock
 from grader.verdict import Status, Verdict
 
 ATTEMPTS = 3  # an infrastructure fault is tried again at most twice
@@ -73,13 +74,14 @@ def judge_answer(
     seed: int | None = None,
     launcher: Launcher | None = None,
     schedule: str | None = None,
+    stock: Stock | None = None,
 ) -> Verdict:
     """The verdict on `source` as the answer to `exercise`.
 
     seed: the private parameters; by default $GRADER_SEED, else 1.
     schedule: replay only this schedule, as a counterexample names it (exercises that explore schedules).
-    Raises UnknownExercise only: whatever the
-    answer does, and whatever happens to the servers, is in the verdict.
+    stock: databases made ahead, for a process that judges again and again and tends it in between.
+    Raises UnknownExercise only: whatever the answer does, and whatever happens to the servers, is in the verdict.
     """
     checks = load_checks(lab) if isinstance(lab, str) else lab
     found = find_exercise(checks, exercise)
@@ -89,7 +91,7 @@ def judge_answer(
     for attempt in range(1, ATTEMPTS + 1):
         started = time.monotonic()
         try:
-            return _judge_once(checks, found, source, seed, launcher, started, attempt, schedule)
+            return _judge_once(checks, found, source, seed, launcher, started, attempt, schedule, stock)
         except (
             InfrastructureFault,
             OSError,
@@ -114,11 +116,12 @@ def _judge_once(
     started: float,
     attempt: int,
     schedule: str | None,
+    stock: Stock | None,
 ) -> Verdict:
     notes = {"box": launcher.name, "attempt": attempt}
     with ExitStack() as stack:
         place = stack.enter_context(launcher.open())
-        bench = stack.enter_context(closing(JudgedBench(place, exercise.id, seed, schedule)))
+        bench = stack.enter_context(closing(JudgedBench(place, exercise.id, seed, schedule, stock)))
         status, message = Status.JUDGED, ""
         try:
             answer = stack.enter_context(closing(JudgedAnswer(source, exercise, checks.context, place)))

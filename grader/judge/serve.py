@@ -15,7 +15,11 @@ import os
 import signal
 import sys
 import traceback
-from typing import Any, BinaryIO
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+if TYPE_CHECKING:
+    from grader.judge.stock import Stock
 
 _PR_SET_PDEATHSIG = 1
 
@@ -28,11 +32,26 @@ def main(arguments: list[str] | None = None) -> int:
     if options.die_with and not _die_with(options.die_with):
         return 0
     replies = _claim_stdout()
-    _warm(options.lab)
+    from grader.judge.stock import Stock
+
+    stock = Stock()
+    _warm(options.lab, stock)
     for line in sys.stdin.buffer:
-        replies.write(json.dumps(_answer(line)).encode() + b"\n")
+        replies.write(json.dumps(_answer(line, stock)).encode() + b"\n")
         replies.flush()
+        _between(stock.tend)  # while the learner reads
+    _between(stock.clear)
     return 0
+
+
+def _between(tend: Callable[[Any], None]) -> None:
+    """Tends the stock on the servers that run; a server that is down is the next check's business."""
+    from grader import services
+
+    try:
+        tend(services.up().judge_postgres)
+    except Exception:
+        traceback.print_exc()
 
 
 def _die_with(parent: int) -> bool:
@@ -49,7 +68,7 @@ def _claim_stdout() -> BinaryIO:
     return replies
 
 
-def _warm(lab: str) -> None:
+def _warm(lab: str, stock: Stock) -> None:
     """Pays for imports, servers and data before the first request; what fails here fails again, with words, then."""
     try:
         from grader import services, shop
@@ -58,18 +77,25 @@ def _warm(lab: str) -> None:
         trusted_launcher().warm()
         if lab:
             load_checks(lab)
-        shop.ensure_template(services.up().judge_postgres, "shop_small")
+        server = services.up().judge_postgres
+        shop.ensure_template(server, "shop_small")
+        stock.sweep(server)
+        stock.tend(server)
     except Exception:
         traceback.print_exc()
 
 
-def _answer(line: bytes) -> dict[str, Any]:
+def _answer(line: bytes, stock: Stock) -> dict[str, Any]:
     try:
         request = json.loads(line)
         from grader.judge import judge_answer
 
         verdict = judge_answer(
-            request["lab"], request["exercise"], request["source"], schedule=request.get("schedule")
+            request["lab"],
+            request["exercise"],
+            request["source"],
+            schedule=request.get("schedule"),
+            stock=stock,
         )
         return {"verdict": verdict.to_json()}
     except Exception as error:

@@ -33,7 +33,10 @@ from grader.verdict import Verdict
 pytestmark = pytest.mark.server
 ROOT = Path(__file__).parents[2]
 LABS = [u for u in catalog.labs(ROOT) if u.identifier != "start_here"]
-each_lab = pytest.mark.parametrize("unit", LABS, ids=lambda unit: unit.slug)
+DRAFT = [pytest.mark.campaign(only=True)]  # the campaign alone judges labs whose lesson is not written yet
+each_lab = pytest.mark.parametrize(
+    "unit", [pytest.param(u, id=u.slug, marks=DRAFT if u.draft else []) for u in LABS]
+)
 Sources = Mapping[str, str]
 
 

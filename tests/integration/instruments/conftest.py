@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-
-_CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["psycopg", "redis", "httpx", "grader.instruments.provider"])
+from children import Child, Crew
 
 
 @pytest.fixture
@@ -22,88 +18,9 @@ def short() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def _serve(connection: Any) -> None:
-    """Answers calls one at a time; what goes wrong is told, not raised."""
-    while True:
-        try:
-            call, arguments = connection.recv()
-        except EOFError:
-            return
-        try:
-            connection.send(("ok", call(*arguments)))
-        except Exception as error:
-            connection.send(("error", f"{type(error).__name__}: {error}"))
-
-
-class UnderWay:
-    """A call that was started; what the explorer expects of one."""
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-
-    def fileno(self) -> int:
-        return self._connection.fileno()
-
-    def done(self) -> bool:
-        return self._connection.poll()
-
-    def result(self, timeout: float = 10.0) -> tuple[str, Any]:
-        try:
-            return self._connection.recv()
-        except (EOFError, OSError):
-            return "died", None
-
-
-class Child:
-    """One process. `call` returns ("ok", value), ("error", text) or ("died", None)."""
-
-    def __init__(self) -> None:
-        self._here, there = _CONTEXT.Pipe()
-        self._process = _CONTEXT.Process(target=_serve, args=(there,), daemon=True)
-        self._process.start()
-        self.alive = True
-        there.close()
-
-    def call(self, function: Callable[..., Any], *arguments: Any) -> tuple[str, Any]:
-        try:
-            self._here.send((function, arguments))
-            return self._here.recv()
-        except (EOFError, OSError):
-            self.alive = False
-            return "died", None
-
-    def start(self, function: Callable[..., Any], *arguments: Any) -> UnderWay:
-        self._here.send((function, arguments))
-        return UnderWay(self._here)
-
-    def kill(self) -> None:
-        self.alive = False
-        self._process.kill()
-        self._process.join()
-
-
 @pytest.fixture
 def child() -> type[Child]:
     return Child
-
-
-class Crew:
-    """The current child of each caller, made on demand and after a death."""
-
-    def __init__(self) -> None:
-        self._children: dict[str, Child] = {}
-
-    def __call__(self, caller: str = "app") -> Child:
-        if caller not in self._children or not self._children[caller].alive:
-            self._children[caller] = Child()
-        return self._children[caller]
-
-    def kill(self, caller: str = "app") -> None:
-        self._children[caller].kill()
-
-    def close(self) -> None:
-        for child in self._children.values():
-            child.kill()
 
 
 @pytest.fixture
