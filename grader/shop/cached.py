@@ -15,6 +15,8 @@ from typing import Any
 LIFETIME = 300  # seconds an entry lives
 LEASE = 10  # seconds a marker lives, whatever becomes of whoever put it there
 _MARK = b"filling:"
+_FIELDS = ("id", "name", "price")
+_LOOK = "SELECT name, price FROM products WHERE id = %(product)s"
 _FILL = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3]) end return 1"
 
 
@@ -33,14 +35,19 @@ def read_product(conn: Any, redis: Any, product_id: int) -> dict[str, Any] | Non
     key = entry_key(product_id)
     found = redis.get(key)
     if found is not None and not found.startswith(_MARK):
-        product = json.loads(found)
-        return {**product, "price": Decimal(product["price"])}
+        return _decode(found)
     marker = _MARK.decode() + uuid.uuid4().hex
     mine = found is None and redis.set(key, marker, nx=True, ex=LEASE)
-    row = conn.execute("SELECT id, name, price FROM products WHERE id = %s", [product_id]).fetchone()
+    rows = conn.execute(_LOOK, {"product": product_id}).fetchall()
     conn.rollback()
-    if row is None:
-        return None
-    if mine:
-        redis.eval(_FILL, 1, key, marker, encode_entry(*row), LIFETIME)
-    return {"id": row[0], "name": row[1], "price": row[2]}
+    for name, price in rows:
+        if mine:
+            redis.eval(_FILL, 1, key, marker, encode_entry(product_id, name, price), LIFETIME)
+        return dict(zip(_FIELDS, (product_id, name, price), strict=True))
+    return None
+
+
+def _decode(entry: bytes) -> dict[str, Any]:
+    fields: dict[str, Any] = json.loads(entry)
+    fields["price"] = Decimal(fields["price"])
+    return fields
