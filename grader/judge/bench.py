@@ -58,12 +58,13 @@ class JudgedBench:
     def database(self, template: str = "shop_small") -> JudgedDatabase:
         server = self._place.postgres
         try:
-            if self._settings is None and not self._place.owned:
-                self._settings = role_settings.stored(server)
             if self._stock is not None:
                 name = self._stock.take(server, template)
             else:
                 shop.clone(server, template, name := new_name())
+            # After the clone: the very first one builds the template, which gives the role its settings.
+            if self._settings is None and not self._place.owned:
+                self._settings = role_settings.stored(server)
         except psycopg.Error as error:
             raise InfrastructureFault(f"a fresh database could not be made: {error}") from error
         database = JudgedDatabase(server, name)

@@ -78,7 +78,10 @@ def monthly_report(answer: Answer, bench: Bench) -> History:
     database.execute(TABLES)
     random = bench.random("orders")
     # the sessions are where the nodes of a real shop are: not in UTC
-    database.execute(f"ALTER DATABASE {database.name} SET timezone TO '{random.choice(ZONES)}'", role="admin")
+    database.execute(
+        f"ALTER ROLE learner IN DATABASE {database.name} SET timezone TO '{random.choice(ZONES)}'",
+        role="admin",
+    )
     year = random.randrange(2020, 2030)
     month = datetime.date(year, random.randrange(2, 12), 1)
     december = datetime.date(year, 12, 1)
