@@ -150,9 +150,10 @@ class Answer(Protocol):
 
 
 class Database(Protocol):
-    """A throw-away database, cloned from a template for this check and dropped after it."""
+    """A throw-away database, cloned from `template` for this check and dropped after it."""
 
     name: str
+    template: str
 
     def url(self, role: Literal["learner", "judge", "admin"] = "learner") -> str:
         """postgresql:// URL over the unix socket (or TCP). The learner's role owns every object."""

@@ -67,7 +67,7 @@ class JudgedBench:
                 self._settings = role_settings.stored(server)
         except psycopg.Error as error:
             raise InfrastructureFault(f"a fresh database could not be made: {error}") from error
-        database = JudgedDatabase(server, name)
+        database = JudgedDatabase(server, name, template)
         self._databases.append(database)
         return database
 
@@ -97,8 +97,9 @@ class JudgedBench:
 class JudgedDatabase:
     """Implements `running.Database`; connections are opened once a role and kept for the check."""
 
-    def __init__(self, server: services.PostgresServer, name: str) -> None:
+    def __init__(self, server: services.PostgresServer, name: str, template: str) -> None:
         self.name = name
+        self.template = template
         self._server = server
         self._connections: dict[Role, psycopg.Connection[tuple[Any, ...]]] = {}
 

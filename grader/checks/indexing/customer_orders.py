@@ -7,9 +7,10 @@ from random import Random
 
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.indexing import ddl
-from grader.checks.indexing.queries import Scale, customers_with, exhibit, measure, size_of
+from grader.checks.indexing.queries import Scale, customers_with, exhibit, measure, reference_size
 from grader.checks.indexing.unit import lab
 from grader.checks.running import Answer, Bench, Database
+from grader.checks.together import together
 from grader.instruments.indexes import redundant
 from grader.instruments.work import Growth, growth
 
@@ -48,13 +49,12 @@ def customer_orders(answer: Answer, bench: Bench) -> History:
     applied = ddl.apply(answer, small)
     if not applied.clean:
         return History(applied)
-    on_large = ddl.apply(answer, large)
+    random = bench.random("customers")
+    measured, on_large = together(lambda: _measure(small, random), lambda: ddl.apply(answer, large))
     if not on_large.clean:
         return History(on_large)
-    random = bench.random("customers")
-    scales = [_measure(database, random) for database in (small, large)]
-    reference = size_of(large, "ON orders (customer_id, placed_at)")
-    return History(on_large, scales[0], scales[1], reference)
+    reference = reference_size(large, "ON orders (customer_id, placed_at)")
+    return History(on_large, measured, _measure(large, random), reference)
 
 
 def _measure(database: Database, random: Random) -> Scale:

@@ -12,6 +12,7 @@ from grader.checks.indexing import ddl
 from grader.checks.indexing.queries import Scale, exhibit, measure
 from grader.checks.indexing.unit import lab
 from grader.checks.running import Answer, Bench, Database
+from grader.checks.together import together
 
 QUERY = """
 SELECT id, name
@@ -48,19 +49,18 @@ class History:
 def email_lookup(answer: Answer, bench: Bench) -> History:
     small, large = bench.database("shop_small"), bench.database("shop_medium")
     applied = ddl.apply(answer, small)
-    if applied.clean:
-        applied = ddl.apply(answer, large)
     if not applied.clean or applied.dropped:
         return History(applied)
     known, other = bench.random("customers").sample(range(1, 1000), 2)
     duplicates, others = _writes(small, known, other)
-    return History(
-        applied,
-        _measure(small, known),
-        _measure(large, known),
-        _tried(small, duplicates),
-        _tried(small, others),
+    at_small, applied = together(
+        lambda: (_measure(small, known), _tried(small, duplicates), _tried(small, others)),
+        lambda: ddl.apply(answer, large),
     )
+    if not applied.clean:
+        return History(applied)
+    measured, refused, accepted = at_small
+    return History(applied, measured, _measure(large, known), refused, accepted)
 
 
 def _measure(database: Database, known: int) -> Scale:

@@ -10,6 +10,7 @@ from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.indexing import ddl
 from grader.checks.indexing.unit import lab
 from grader.checks.running import Answer, Bench, Database
+from grader.checks.together import together
 from grader.instruments.work import pages_by_relation
 from grader.verdict import Evidence
 
@@ -61,11 +62,12 @@ class History:
 def fk_delete(answer: Answer, bench: Bench) -> History:
     small, large = bench.database("shop_small"), bench.database("shop_medium")
     applied = ddl.apply(answer, small)
-    if applied.clean:
-        applied = ddl.apply(answer, large)
     if not applied.clean or applied.dropped:
         return History(applied)
-    return History(applied, _measure(small), _measure(large), {"a product with orders": _sold(large)})
+    at_small, applied = together(lambda: _measure(small), lambda: ddl.apply(answer, large))
+    if not applied.clean:
+        return History(applied)
+    return History(applied, at_small, _measure(large), {"a product with orders": _sold(large)})
 
 
 def _measure(database: Database) -> Work:

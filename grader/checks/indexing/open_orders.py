@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 from grader.checks.exercise import Ruling, fail
 from grader.checks.indexing import ddl
-from grader.checks.indexing.queries import Scale, exhibit, measure, size_of, size_over_all_rows
+from grader.checks.indexing.queries import Scale, exhibit, measure, reference_size, size_over_all_rows
 from grader.checks.indexing.unit import lab
 from grader.checks.running import Answer, Bench, Database
+from grader.checks.together import together
 from grader.instruments.indexes import Index
 from grader.instruments.plans import Plan
 
@@ -46,13 +47,14 @@ class History:
 def open_orders(answer: Answer, bench: Bench) -> History:
     small, large = bench.database("shop_small"), bench.database("shop_medium")
     applied = ddl.apply(answer, small)
-    if applied.clean:
-        applied = ddl.apply(answer, large)
+    if not applied.clean:
+        return History(applied)
+    at_small, applied = together(lambda: measure(small, PENDING, [[]]), lambda: ddl.apply(answer, large))
     if not applied.clean:
         return History(applied)
     return History(
         applied,
-        measure(small, PENDING, [[]]),
+        at_small,
         measure(large, PENDING, [[]]),
         measure(large, SHIPPED, [[]]).worst,
         _full_size(large, applied.added),
@@ -61,7 +63,7 @@ def open_orders(answer: Answer, bench: Bench) -> History:
 
 def _full_size(database: Database, added: tuple[Index, ...]) -> int:
     """Bytes of the same indexes over all orders, where equal keys may share an entry, and at least of one over times."""
-    by_time = size_of(database, "ON orders (placed_at)")
+    by_time = reference_size(database, "ON orders (placed_at)")
     return sum(max(by_time, size_over_all_rows(database, index)) for index in added)
 
 

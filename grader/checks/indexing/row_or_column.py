@@ -14,6 +14,7 @@ import duckdb
 from grader.checks.exercise import Rejected, Ruling, fail
 from grader.checks.indexing.unit import lab
 from grader.checks.running import Answer, Bench
+from grader.checks.together import together
 from grader.instruments.parquet import duckdb_bytes_scanned
 from grader.instruments.work import pages_touched
 from grader.shop.generate import generator
@@ -82,10 +83,12 @@ class History:
     ),
 )
 def row_or_column(answer: Answer, bench: Bench) -> History:
-    query, choices = _parts(answer.spawn().value("row_or_column").value)
-    folder = Path(bench.scratch())
-    connection = _files(folder, bench.random("seed").randrange(2, 10_000))
+    folder, seed = Path(bench.scratch()), bench.random("seed").randrange(2, 10_000)
+    given, connection = together(
+        lambda: answer.spawn().value("row_or_column").value, lambda: _files(folder, seed)
+    )
     try:
+        query, choices = _parts(given)
         measured = _measure(connection, bench, folder)
         orders = folder / "orders.parquet"
         needed = duckdb_bytes_scanned(connection, _REFERENCE.format(file=orders)).bytes_read

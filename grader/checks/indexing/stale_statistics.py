@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from random import Random
+from typing import Any
 
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.indexing import ddl
 from grader.checks.indexing.queries import exhibit
 from grader.checks.indexing.unit import lab
 from grader.checks.running import Answer, Bench, Database
+from grader.checks.together import together
 from grader.instruments.plans import Plan, explain
 
 QUERY = """
@@ -32,8 +36,9 @@ class Estimates:
     """The same places before and after the answer, at one size."""
 
     orders: int
+    places: tuple[tuple[Any, ...], ...]
     before: tuple[Plan, ...]
-    after: tuple[Plan, ...]
+    after: tuple[Plan, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -55,21 +60,32 @@ class History:
     ),
 )
 def stale_statistics(answer: Answer, bench: Bench) -> History:
-    scales = []
-    for template in ("shop_small", "shop_medium"):
-        database = bench.database(template)
-        places = database.query(_PLACES)
-        chosen = [places[0], *bench.random(template).sample(places[1:], 3)]
-        before = _plans(database, chosen)
-        applied = ddl.apply(answer, database)
-        if not applied.clean or applied.dropped:
-            return History(applied)
-        ((orders,),) = database.query("SELECT pg_catalog.count(*) FROM public.orders")
-        scales.append(Estimates(orders, before, _plans(database, chosen)))
-    return History(applied, tuple(scales))
+    small, large = bench.database("shop_small"), bench.database("shop_medium")
+    at_small, at_large = together(
+        lambda: _before(small, bench.random("shop_small")),
+        lambda: _before(large, bench.random("shop_medium")),
+    )
+    applied = ddl.apply(answer, small)
+    if not applied.clean or applied.dropped:
+        return History(applied)
+    estimates, applied = together(lambda: _after(small, at_small), lambda: ddl.apply(answer, large))
+    if not applied.clean:
+        return History(applied)
+    return History(applied, (estimates, _after(large, at_large)))
 
 
-def _plans(database: Database, places: list[tuple[str, str]]) -> tuple[Plan, ...]:
+def _before(database: Database, random: Random) -> Estimates:
+    places = database.query(_PLACES)
+    chosen = (places[0], *random.sample(places[1:], 3))
+    ((orders,),) = database.query("SELECT pg_catalog.count(*) FROM public.orders")
+    return Estimates(orders, chosen, _plans(database, chosen))
+
+
+def _after(database: Database, before: Estimates) -> Estimates:
+    return replace(before, after=_plans(database, before.places))
+
+
+def _plans(database: Database, places: Sequence[tuple[Any, ...]]) -> tuple[Plan, ...]:
     connection = database.connection("learner")
     return tuple(explain(connection, QUERY, place) for place in places)
 
