@@ -116,6 +116,8 @@ def side_by_side(
     parts = {"reset": world.reset, "observe": world.observe, "invariant": world.invariant}
     found = explore(stage, callers, **parts)
     actors = lockstep.cast(function, args)
+    # Where calls deadlock, both wait for the server's check so that the victim is always the same.
+    lockstep.pause = stage.pause
     ours: list[float] = []
     theirs: list[float] = []
     for _ in range(rounds):

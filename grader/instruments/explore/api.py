@@ -63,13 +63,11 @@ class _Theatre:
         limits: Limits | None,
     ) -> None:
         self.stage, self.callers, self.limits = stage, callers, limits
-        self.pause, self.pauses = 0.0, [stage.deadlock_timeout * n for n in (1.1, 5, 25, 100)]
         self.reset, self.observe, self.invariant, self.recover = reset, observe, invariant, recover
 
     def play(self, chooser: Chooser) -> Run:
         run, hasty = self.once(chooser)
-        while hasty and self.pauses:  # an answer that deadlocks: from here on at a slower, steady pace
-            self.pause = self.pauses.pop(0)
+        while hasty and self.stage.slow_down():
             run, hasty = self.once(chooser)
         if self.recover is not None:
             self.recover(run)
@@ -82,7 +80,7 @@ class _Theatre:
     def once(self, chooser: Chooser) -> tuple[Run, bool]:
         self.reset()
         chooser.begin()
-        play = Play(self.stage, self.callers, chooser, self.limits, pause=self.pause)
+        play = Play(self.stage, self.callers, chooser, self.limits, pause=self.stage.pause)
         return play.go(), play.hasty
 
 

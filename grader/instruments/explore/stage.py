@@ -125,6 +125,8 @@ class Stage:
         self.has_functions = True  # of somebody's own: statements may do more than they say
         self.strict = False  # sessions start at another level than READ COMMITTED
         self.deadlock_timeout = self._hasten_deadlocks(url)
+        self.pause = 0.0  # see `Play`; kept from one exploration of an answer to the next
+        self._pauses = [self.deadlock_timeout * n for n in (1.1, 5, 25, 100)]
         self.proxy = PgProxy(
             url,
             lanes=[f"T{i + 1}" for i in range(callers)],
@@ -132,6 +134,13 @@ class Stage:
             gate=lambda session, statement: None,
         )
         self.lanes = [Lane(self, i + 1) for i in range(callers)]
+
+    def slow_down(self) -> bool:
+        """For an answer that deadlocks: from here on a slower, steadier pace. False if there is none left."""
+        if self._pauses:
+            self.pause = self._pauses.pop(0)
+            return True
+        return False
 
     def _hasten_deadlocks(self, url: str) -> float:
         """Makes the server look for deadlocks after a millisecond; returns its timeout in seconds.
