@@ -21,10 +21,19 @@ import sys
 from typing import Any
 
 WARM = (
-    "asyncio", "collections", "contextlib", "datetime", "decimal", "hashlib", "hmac", "json", "random",
-    "secrets", "threading", "time", "uuid", "psycopg", "psycopg.rows", "psycopg.types.json", "sqlalchemy",
-    "sqlalchemy.orm", "sqlalchemy.dialects.postgresql.psycopg", "redis", "redis.asyncio", "httpx", "fastapi", "fastapi.responses",
-    "uvicorn", "uvicorn.lifespan.on", "uvicorn.protocols.http.h11_impl", "pwdlib", "joserfc", "joserfc.jwt", "stamina", "grader.judge.worker",
+    "asyncio", "collections", "contextlib", "datetime", "decimal", "email.utils", "hashlib", "hmac", "http.server", "json",
+    "random", "secrets", "threading", "time", "uuid",
+    "psycopg", "psycopg.rows", "psycopg.types.json", "sqlalchemy", "sqlalchemy.orm", "sqlalchemy.dialects.postgresql.psycopg",
+    "redis", "redis.asyncio", "redis.backoff", "redis.retry",
+    # What these three import only once they are used, which would be in every worker again.
+    "httpx", "httpcore", "certifi", "anyio._backends._asyncio",
+    "fastapi", "fastapi.responses", "pydantic.v1",
+    "uvicorn", "uvicorn.lifespan.on", "uvicorn.protocols.http.auto", "uvicorn.protocols.http.h11_impl",
+    "uvicorn.protocols.websockets.auto",
+    "pwdlib", "joserfc", "joserfc.jwt", "stamina",
+    # What the labs' contexts and the checks' drivers import.
+    "grader.instruments.broker", "grader.instruments.clock", "grader.instruments.provider", "grader.instruments.retryable",
+    "grader.instruments.serve", "grader.shop.cached", "grader.shop.errors", "grader.judge.worker",
 )  # fmt: skip
 
 _PR_SET_PDEATHSIG = 1
