@@ -29,6 +29,7 @@ class Resource:
     "callback"      a function that asks the judge              url names the handler given to `spawn`
     "async_callback"  the same as a coroutine function
     "clock"         an `AnswerClock` (grader.instruments.clock)  url prefixes its handlers: "clock.now", ...
+    "listener"      a socket that listens at the path `url`, for `serve.start`: answers may create no files
     "name"          the object bound to `url` in the answer's namespace (or in the driver source)
 
     A resource with the same `id` is made once a worker and reused by later calls.

@@ -3,12 +3,12 @@
 In the worker, as driver source (all values that cross are JSON):
 
     from grader.instruments import serve as _serve
-    def start_app(path): return _serve.start(app, path)      # {"ok": True, "reason": ""}
-    def stop_app(path): return _serve.stop(path)             # what was left behind, see `stop`
+    def start_app(listener): return _serve.start(app, listener)     # {"ok": True, "reason": ""}
+    def stop_app(path): return _serve.stop(path)                    # what was left behind, see `stop`
 
 In the judge:
 
-    started = worker.call("start_app", path)                 # reason: why it did not start, one sentence
+    started = worker.call("start_app", Resource("listener", path))  # reason: why it did not start, one sentence
     with AppClient(path, journal=journal) as caller:
         reply = caller.request("POST", "/v1/payments", json={...}, headers={"Idempotency-Key": "k"})
         reply.status, reply.headers["etag"], reply.json()    # bodies are read up to `largest` bytes
@@ -23,6 +23,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import socket
 import threading
 import traceback
 from pathlib import Path
@@ -100,7 +101,7 @@ def _sentence(error: BaseException) -> str:
 class _Running:
     """One app on one socket, on a thread and an event loop of its own."""
 
-    def __init__(self, app: Any, path: str) -> None:
+    def __init__(self, app: Any, where: str | socket.socket) -> None:
         import uvicorn
 
         self.watched = _Watched(app)
@@ -128,7 +129,7 @@ class _Running:
 
         config = uvicorn.Config(
             self.watched,
-            uds=path,
+            uds=where if isinstance(where, str) else None,
             interface="asgi3",
             lifespan="auto",
             log_config=None,
@@ -137,6 +138,7 @@ class _Running:
             timeout_graceful_shutdown=GRACE,  # type: ignore[arg-type]
             loop="asyncio",
         )
+        self.sockets = None if isinstance(where, str) else [where]
         self.server = Server(config)
         self.thread = threading.Thread(target=self._run, name="app", daemon=True)
 
@@ -163,7 +165,7 @@ class _Running:
         import contextlib
 
         with contextlib.suppress(asyncio.CancelledError):
-            await self.server._serve()  # serve() would take over the signals
+            await self.server._serve(self.sockets)  # serve() would take over the signals
         left = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
         self.tasks_left = sorted(getattr(t.get_coro(), "__qualname__", t.get_name())[:80] for t in left)
 
@@ -190,12 +192,14 @@ class _Running:
 _running: dict[str, _Running] = {}
 
 
-def start(app: Any, path: str) -> dict[str, Any]:
-    """Serves `app` on the unix socket `path`. {"ok": bool, "reason": one sentence if not}."""
+def start(app: Any, where: str | socket.socket) -> dict[str, Any]:
+    """Serves `app` on a listening unix socket, or on a new one at a path. {"ok": bool, "reason": one sentence if not}."""
     reason = _why_no_app(app)
     if not reason:
-        Path(path).unlink(missing_ok=True)
-        running = _Running(app, path)
+        if isinstance(where, str):
+            Path(where).unlink(missing_ok=True)
+        path = where if isinstance(where, str) else where.getsockname()
+        running = _Running(app, where)
         reason = running.start()
         if not reason:
             _running[path] = running
@@ -218,7 +222,8 @@ def stop(path: str) -> dict[str, Any]:
             "threads_left": [],
         }
     report = running.stop()
-    Path(path).unlink(missing_ok=True)
+    if running.sockets is None:
+        Path(path).unlink(missing_ok=True)
     return report
 
 

@@ -12,7 +12,7 @@ import math
 import socket
 import struct
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -127,24 +127,31 @@ def pack(message: dict[str, Any]) -> bytes:
 
 
 class Channel:
-    """Framed JSON messages over a stream socket."""
+    """Framed JSON messages over a stream socket.
+
+    files: descriptors that came with messages, oldest first; None (for the judge) refuses them.
+    """
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
+        self.files: list[int] | None = None
         self._buffer = bytearray()
 
     def fileno(self) -> int:
         return self.sock.fileno()
 
-    def send(self, message: dict[str, Any]) -> None:
-        self.sock.sendall(pack(message))
+    def send(self, message: dict[str, Any], files: Sequence[int] = ()) -> None:
+        """Descriptors travel with the first byte."""
+        data = pack(message)
+        sent = socket.send_fds(self.sock, [data], files) if files else 0
+        self.sock.sendall(data[sent:])
 
     def receive(self, timeout: float | None = None) -> dict[str, Any] | None:
         """The next message; None at end of file. Raises TimeoutError, or ValueError if malformed."""
         self.sock.settimeout(timeout)
         try:
             while (message := self._take()) is None:
-                chunk = self.sock.recv(1 << 18)
+                chunk = self._read()
                 if not chunk:
                     return None
                 self._buffer += chunk
@@ -154,6 +161,13 @@ class Channel:
         finally:
             if self.sock.fileno() >= 0:
                 self.sock.settimeout(None)
+
+    def _read(self) -> bytes:
+        if self.files is None:
+            return self.sock.recv(1 << 18)
+        chunk, files, _, _ = socket.recv_fds(self.sock, 1 << 18, 8)
+        self.files += files
+        return chunk
 
     def pending(self) -> bool:
         """Whether a whole message is already buffered (select would not see it)."""

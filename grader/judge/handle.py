@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import select
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from grader.checks.exercise import InfrastructureFault, NotAnswered, Rejected
-from grader.checks.running import Reply
+from grader.checks.running import Reply, Resource
 from grader.judge.claims import error_in, names_in, reply_in
 from grader.judge.codec import Channel, decode, encode
 from grader.judge.launch import Place
 
+BACKLOG = 128  # connections an app has not accepted yet
 SEND_TIMEOUT = 10.0  # seconds a worker may leave what we send it unread; a safety net
 
 
@@ -63,7 +66,15 @@ class WorkerHandle:
 
     def start(self, name: str, *args: Any, **kwargs: Any) -> PendingCall:
         message = {"op": "call", "name": name, "args": encode(list(args)), "kwargs": encode(kwargs)}
-        return self._begin(message)
+        with (
+            ExitStack() as listening
+        ):  # once the worker has a listener, only it does: it dies with the worker
+            files = [
+                listening.enter_context(listen(a.url))
+                for a in (*args, *kwargs.values())
+                if isinstance(a, Resource) and a.kind == "listener"
+            ]
+            return self._begin(message, files)
 
     def call(self, name: str, *args: Any, timeout: float = 10.0, **kwargs: Any) -> Reply:
         return self.start(name, *args, **kwargs).result(timeout)
@@ -109,17 +120,17 @@ class WorkerHandle:
             handled = True
         return handled
 
-    def _begin(self, message: dict[str, Any]) -> PendingCall:
+    def _begin(self, message: dict[str, Any], files: Sequence[socket.socket] = ()) -> PendingCall:
         self._next += 1
         call = PendingCall(self, self._next)
         self._calls[self._next] = call
-        self._send({**message, "id": self._next})
+        self._send({**message, "id": self._next}, [file.fileno() for file in files])
         return call
 
-    def _send(self, message: dict[str, Any]) -> None:
+    def _send(self, message: dict[str, Any], files: Sequence[int] = ()) -> None:
         try:
             self._channel.sock.settimeout(SEND_TIMEOUT)
-            self._channel.send(message)
+            self._channel.send(message, files)
         except OSError:  # gone, or it does not read
             self._died()
 
@@ -159,6 +170,18 @@ class WorkerHandle:
             raise
         except Exception as error:  # a handler may refuse on purpose; the answer sees why
             return {"error": f"{type(error).__name__}: {error}"}
+
+
+def listen(path: str) -> socket.socket:
+    """A unix socket that listens at `path`, a new one of the judge's."""
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(path)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise InfrastructureFault(f"a socket for the app could not be made: {error}") from error
+    return listener
 
 
 class PendingCall:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,15 @@ Ask = Callable[[str, tuple[Any, ...], dict[str, Any]], Any]
 
 
 class Resources:
-    """Makes each `Resource` once an id, and reports the state in which calls leave connections."""
+    """Makes each `Resource` once an id, and reports the state in which calls leave connections.
 
-    def __init__(self, namespace: dict[str, Any], ask: Ask) -> None:
+    files: descriptors the judge has sent, in the order of the listeners that are asked for.
+    """
+
+    def __init__(self, namespace: dict[str, Any], ask: Ask, files: list[int]) -> None:
         self._namespace = namespace
         self._ask = ask
+        self._files = files
         self._made: dict[str, Any] = {}
 
     def get(self, resource: Resource, made: list[str]) -> Any:
@@ -92,6 +97,9 @@ class Resources:
 
         return for_answer(resource.url, self._ask)
 
+    def _listener(self, resource: Resource) -> Any:
+        return socket.socket(fileno=self._files.pop(0))
+
     def _name(self, resource: Resource) -> Any:
         return self._namespace[resource.url]
 
@@ -106,5 +114,6 @@ _MAKERS: dict[str, Callable[[Resources, Resource], Any]] = {
     "callback": Resources._callback,
     "async_callback": Resources._async_callback,
     "clock": Resources._clock,
+    "listener": Resources._listener,
     "name": Resources._name,
 }

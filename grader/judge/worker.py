@@ -80,8 +80,9 @@ class WorkerProcess:
 
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
+        self.files = self.channel.files = list[int]()
         self.namespace: dict[str, Any] = {"__name__": "__answer__", "__file__": ANSWER_FILE}
-        self.resources = Resources(self.namespace, self.ask)
+        self.resources = Resources(self.namespace, self.ask, self.files)
         self.capture = _Capture()
         self._send_lock = threading.Lock()
         self._answers: dict[int, dict[str, Any]] = {}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from grader.checks.caching.shared_cache import SharedCache, directives, lifetime
 from grader.checks.caching.unit import lab
 from grader.checks.exercise import Rejected, Ruling, fail
-from grader.checks.running import Answer, Bench
+from grader.checks.running import Answer, Bench, Resource
 from grader.instruments.callers import AppClient, Exchange
 from grader.instruments.serve import socket_in
 from grader.verdict import Evidence
@@ -33,13 +33,13 @@ def __load_customer__(token):
     return __customers__.get(token)
 
 
-def __open__(path, products, customers):
+def __open__(listener, products, customers):
     __products__.update(products)
     __customers__.update(customers)
     built = catalog
     if _inspect.isfunction(catalog):
         built = catalog(__load_product__, __load_customer__)
-    return _serve.start(built, path)
+    return _serve.start(built, listener)
 
 
 def __price__(product_id, price):
@@ -120,7 +120,7 @@ def catalog(answer: Answer, bench: Bench) -> History:
     }
     path = socket_in(bench.scratch())
     worker = answer.spawn(driver=DRIVER)
-    started = worker.call("__open__", path, products, customers)
+    started = worker.call("__open__", Resource("listener", path), products, customers)
     if not started.ok or not isinstance(started.value, dict):
         problem = started.error.message if started.error else "it did not come back"
         raise Rejected(f"Building the application failed: {problem}")

@@ -9,7 +9,7 @@ from typing import Any
 from grader.checks.exercise import NotAnswered, Rejected, Ruling, fail, unknown
 from grader.checks.idempotency.tables import Tables
 from grader.checks.idempotency.unit import lab
-from grader.checks.running import Answer, Bench, Worker
+from grader.checks.running import Answer, Bench, Resource, Worker
 from grader.instruments import serve
 from grader.instruments.clock import VirtualClock
 from grader.instruments.explore import Caller, Exploration, Run, Stage, explore, timeline
@@ -44,9 +44,9 @@ DRIVER = """
 from grader.instruments import serve as _serve
 from grader.instruments.clock import connect as _clock
 from grader.instruments.provider import PaymentClient as _PaymentClient
-def __start__(path, url, bank, clock_path):
+def __start__(listener, url, bank, clock_path):
     globals().update(provider=_PaymentClient(bank), clock=_clock(clock_path), DATABASE_URL=url)
-    return _serve.start(app, path)
+    return _serve.start(app, listener)
 def __errors__(path):
     return [error["type"] for error in _serve.stop(path)["errors"]]
 """
@@ -94,7 +94,7 @@ class Place:
         self, answer: Answer, path: str, url: str, bank: str, clock: str, journal: Journal | None = None
     ) -> None:
         self.worker: Worker = answer.spawn(driver=DRIVER, environ={"DATABASE_URL": url})
-        started = self.worker.call("__start__", path, url, bank, clock)
+        started = self.worker.call("__start__", Resource("listener", path), url, bank, clock)
         value = (
             started.value
             if started.ok
@@ -135,6 +135,10 @@ class Shop:
             self.clock.serve(self.folder, f"{name}{self.places}"),
             journal,
         )
+
+    def stage(self, callers: int) -> Stage:
+        urls = self.database.url(), self.database.url("admin")
+        return Stage(*urls, callers=callers, folder=str(self.bench.scratch()))
 
     def reset(self) -> None:
         self.tables()
@@ -283,7 +287,7 @@ WORDS = {
 
 def _schedules(shop: Shop) -> Exploration:
     """Two requests with one key and body at the same moment, to two processes."""
-    with Stage(shop.database.url(), shop.database.url("admin"), callers=2) as stage:
+    with shop.stage(callers=2) as stage:
         joined = join(stage, shop.journal)
         extra = shop.place("extra")
 
