@@ -1,0 +1,489 @@
+"""`reset_password`: a way back in for the owner of a mailbox, and for nobody else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+from grader.checks.authentication.reset_password_app import HOME, Mail, Row, Shop
+from grader.checks.authentication.served import Served, refused
+from grader.checks.authentication.unit import lab
+from grader.checks.exercise import Ruling, fail, unknown
+from grader.checks.running import Answer, Bench
+from grader.instruments.callers import Exchange
+from grader.instruments.explore import Caller, Exploration, Run, Stage, explore, timeline
+from grader.instruments.steps import Journal
+from grader.verdict import Evidence
+
+MINUTE = 60.0
+SHORTEST = 22  # characters of a token
+VARIED = 14  # places in which two tokens differ at least: of 22 that are drawn, nearly all do
+MOST_RUNS = 40
+ATTACKER = "mallory@evil.example"
+EVIL = "evil.example"
+HOSTS = {
+    "Host": {"Host": EVIL},
+    "X-Forwarded-Host": {"X-Forwarded-Host": EVIL, "X-Forwarded-Proto": "http"},
+    "Forwarded": {"Forwarded": f"host={EVIL};proto=http"},
+    "Origin and Referer": {"Origin": f"https://{EVIL}", "Referer": f"https://{EVIL}/forgot"},
+}
+GARBAGE = ("", "x", "' OR '1'='1", "a\x00b", "z" * 9000)
+
+
+@dataclass
+class Asked:
+    """One request and what came of it."""
+
+    what: str
+    exchange: Exchange
+    mails: list[Mail] = field(default_factory=list)
+    before: Row | None = None
+    after: Row | None = None
+    address: str = ""  # the one that was typed
+
+    def line(self) -> list[str]:
+        sent = "; ".join(f"to {', '.join(m.to)}: {' '.join(m.links) or 'no link'}" for m in self.mails)
+        return [self.what, self.exchange.trouble or self.exchange.line(), sent]
+
+
+@dataclass
+class History:
+    asked: dict[str, Asked] = field(default_factory=dict)
+    address: str = ""  # Ada's
+    owner: Row | None = None  # Ada, after her reset
+    neighbour: Row | None = None  # Bob, after Ada's
+    readable: str = ""
+    tokens: list[str] = field(default_factory=list)
+    repeated: str = ""  # what the second request got when chance was made to repeat itself, if no new token
+    garbage_works: bool = False  # something in place of a token changed the password
+    schedules: Exploration | None = None
+
+    def table(self, *names: str) -> Evidence:
+        rows = [a.line() for name, a in self.asked.items() if name in names]
+        return Evidence("table", "Requests", {"columns": ["request", "reply", "mail"], "rows": rows})
+
+    def of(self, prefix: str) -> list[Asked]:
+        return [a for name, a in self.asked.items() if name.startswith(prefix)]
+
+
+@lab.exercise(
+    "reset_password",
+    points=6,
+    read="08-authentication: Recovery",
+    coverage=lambda h: "; ".join(
+        filter(None, [f"{len(h.asked)} requests", str(h.schedules.coverage) if h.schedules else ""])
+    ),
+    hints=(
+        "Whoever can make a link, read one, or use one again owns the account. Through how many hands does a link go, "
+        "and what does each of your replies tell somebody who only guesses addresses?",
+        "Look at where the token comes from and what of it is kept, at who decides where the link leads and to whom it "
+        "goes, and at which moment a link stops to be one: used, over, or overtaken.",
+        "Mail a random token and keep its digest with an end; build the link from what you know, not from the request. "
+        "Mark the link as used in the statement that finds it unused, and change password, links and sessions in that "
+        "transaction. Answer before anything depends on whether the address is known.",
+    ),
+)
+def reset_password(answer: Answer, bench: Bench) -> History:
+    shop = Shop(answer, bench)
+    history = History(address=shop.ada)
+    with shop.clock:
+        here, there = shop.place(), shop.place()
+        if _the_owner(shop, here, there, history):
+            _others(shop, here, there, history)
+            history.schedules = _schedules(shop, here)
+        for place in (here, there):
+            place.kill()
+    history.tokens = shop.tokens
+    return history
+
+
+def _the_owner(shop: Shop, here: Served, there: Served, history: History) -> bool:
+    """Ada's way back in, and what is left of her links. False where it never worked."""
+    asked, ada = history.asked, shop.ada
+
+    def link(name: str, what: str, place: Served = here, email: str = ada) -> str:
+        before = shop.customer(ada)
+        reply, mails = shop.forgot(place, email)
+        asked[name] = Asked(what, reply, mails, before, shop.customer(ada))
+        return mails[0].token if mails else ""
+
+    def use(name: str, what: str, token: str, password: str) -> None:
+        before = shop.customer(ada)
+        asked[name] = Asked(what, shop.reset(there, token, password), [], before, shop.customer(ada))
+
+    older = link("link", "a link for Ada")
+    here.refuse_stub(asked["link"].exchange)
+    if not older:
+        return False
+    shop.clock.advance(MINUTE)
+    token = link("capitals", "a link for Ada, her address in capitals", here, ada.upper()) or older
+    for visit in ("first", "second"):
+        page = there.ask("GET", "/reset", params={"token": token})
+        there.refuse_stub(page)
+        asked[f"page {visit}"] = Asked(f"her link is opened, the {visit} time", page)
+    use("short", "a new password of 7 characters", token, "short 7")
+    history.readable = shop.readable()
+    use("reset", "a new password by that link", token, "a new secret")
+    there.refuse_stub(asked["reset"].exchange)
+    history.owner, history.neighbour = shop.customer(ada), shop.customer(shop.bob)
+    if asked["reset"].exchange.ended or history.owner.password != "a new secret":
+        return False
+    use("replay", "the link is used again", token, "the thief's secret")
+    if older != token:
+        use("older", "an older link, after the password was changed", older, "the thief's secret")
+    late = link("late link", "another link for Ada")
+    shop.clock.advance(29 * MINUTE)
+    use("29 minutes", "a link that is 29 minutes old", late, "a later secret")
+    late = link("too late link", "another link for Ada")
+    shop.clock.advance(31 * MINUTE)
+    use("31 minutes", "a link that is 31 minutes old", late, "the thief's secret")
+    return True
+
+
+def _others(shop: Shop, here: Served, there: Served, history: History) -> None:
+    """Those who are not Ada."""
+    asked, ada, stranger = history.asked, shop.ada, shop.stranger
+
+    def forgot(name: str, what: str, email: object, mails: int = 0, **more: object) -> list[Mail]:
+        reply, sent = shop.forgot(here, email, mails, **more)
+        asked[name] = Asked(what, reply, sent, address=str(email))
+        return sent
+
+    forgot("known", "a link for Ada", ada, 1)
+    forgot("unknown", "a link for an address nobody has", stranger)
+    for name, headers in HOSTS.items():
+        forgot(f"host {name}", f"a link for Ada, with {EVIL} in {name}", ada, headers=headers)
+    forgot("list", "a link for a list of addresses: Ada's and the attacker's", [ada, ATTACKER])
+    forgot("comma", "a link for two addresses with a comma: Ada's and the attacker's", f"{ada},{ATTACKER}")
+    for place in (here, there):
+        place.worker.call("__mail_is_down__", True)
+    forgot("down known", "a link for Ada, while the mail server is down", ada)
+    forgot("down unknown", "a link for an address nobody has, while the mail server is down", stranger)
+    for place in (here, there):
+        place.worker.call("__mail_is_down__", False)
+    twice = []
+    for _ in range(2):
+        here.worker.call("__seed__", 7)
+        reply, sent = shop.forgot(here, ada)
+        twice.append(sent[0].token if sent else reply.trouble or "no mail")
+    if twice[0] == twice[1] or " " in twice[1]:
+        history.repeated = "the same" if twice[0] == twice[1] else twice[1]
+    before = shop.customer(ada)
+    good, other = (shop.forgot(here, ada)[1] for _ in range(2))
+    mixed = (
+        good[0].token[: len(good[0].token) // 2] + other[0].token[len(good[0].token) // 2 :]
+        if good and other
+        else ""
+    )
+    asked["garbage half"] = Asked(
+        "one link's first half, another's second", shop.reset(there, mixed, "the thief's secret")
+    )
+    for number, text in enumerate(GARBAGE):
+        what = f"the token {text[:12]!r}" + (f" ({len(text)} characters)" if len(text) > 12 else "")
+        asked[f"garbage {number}"] = Asked(what, shop.reset(there, text, "the thief's secret"))
+    history.garbage_works = shop.customer(ada) != before
+
+
+def _schedules(shop: Shop, here: Served) -> Exploration:
+    """Two requests with one link at the same moment, in two processes."""
+    journal = Journal()
+    token = [""]
+
+    def reset() -> None:
+        shop.tables()
+        mails = shop.forgot(here, shop.ada)[1]
+        token[0] = mails[0].token if mails else ""
+
+    def caller(stage: Stage, lane: int) -> Caller:
+        password = f"the secret of T{lane}"
+        shop.passwords.add(password)
+
+        def begin(place: Served, url: str) -> Any:
+            return place.client.start("POST", "/reset", json={"token": token[0], "password": password})
+
+        return Caller(lambda: shop.place(stage.url(lane), journal), begin)
+
+    def wrong(run: Run) -> str:
+        replies = [r for r in run.replies if r is not None]
+        odd = next((r for r in replies if not r.ok and not refused(r)), None)
+        if odd is not None:
+            return f"one of the two requests was answered {odd.line()}"
+        won = [f"the secret of T{n}" for n, r in enumerate(run.replies, 1) if r is not None and r.ok]
+        if len(won) != 1:
+            return "both requests set a password by one link" if won else "both requests were refused"
+        now = shop.customer(shop.ada).password
+        return "" if now == won[0] else f"{won[0]} was answered with success, but the password is {now}"
+
+    with Stage(shop.database.url(), shop.database.url("admin"), callers=2) as stage:
+        return explore(
+            stage,
+            [caller(stage, 1), caller(stage, 2)],
+            reset=reset,
+            invariant=wrong,
+            symmetric=[(1, 2)],
+            max_runs=MOST_RUNS,
+            stop=lambda run: bool(run.problem),
+        )
+
+
+NEVER = "It was not tried: no link ever changed a password."
+
+
+def _still_shut(history: History, name: str) -> Ruling:
+    """A link that must not work any more: refused, and the password is as before."""
+    asked = history.asked.get(name)
+    if asked is None or asked.before is None or asked.after is None:
+        return unknown(NEVER)
+    if refused(asked.exchange) and asked.after.password == asked.before.password:
+        return True
+    return fail(
+        f"{asked.what}: refused (4xx), and the password stays",
+        f"{asked.exchange.trouble or asked.exchange.line()}; the password is {asked.after.password!r}",
+        evidence=[history.table("link", "reset", name)],
+    )
+
+
+@reset_password.property(misconception="First of all the owner must get back in, and only she be touched.")
+def lets_the_owner_in(history: History) -> Ruling:  # noqa: PLR0911 - one line a step
+    """The owner gets a link, opens it as often as she likes, and sets a new password, up to half an hour later."""
+    link, reset = history.asked.get("link"), history.asked.get("reset")
+    if link is None or not link.exchange.ok or not link.mails:
+        return fail("2xx and a mail with a link", _told(link), evidence=[history.table("link")])
+    if link.before != link.after:
+        return fail(
+            "the password and the sessions stay as they are until the link is used",
+            "asking for a link changed them",
+            "Anybody can ask for a link, for any address: asking must not cost the owner anything.",
+            [history.table("link")],
+        )
+    for page in history.of("page"):
+        if not page.exchange.ok:
+            return fail(f"{page.what}: 200", _told(page), evidence=[history.table("page first")])
+    if (short := history.asked.get("short")) is None or not refused(short.exchange):
+        return fail("422 for a password of 7 characters", _told(short), evidence=[history.table("short")])
+    if reset is None or not reset.exchange.ok or not history.owner:
+        return fail(
+            "the link works, though it was opened twice and tried with too short a password",
+            _told(reset),
+            "Mail programs open links before their readers do, and people mistype: only a new password uses a link up.",
+            [history.table("link", "page first", "page second", "short", "reset")],
+        )
+    if history.owner.password != "a new secret":
+        return fail("password_hash holds what hash_password gave", f"it is of {history.owner.password!r}")
+    later = history.asked.get("29 minutes")
+    if (
+        later is None
+        or not later.exchange.ok
+        or later.after is None
+        or later.after.password != "a later secret"
+    ):
+        return fail(
+            "a link that is 29 minutes old works", _told(later), evidence=[history.table("29 minutes")]
+        )
+    if history.neighbour is None or not history.neighbour.password.startswith("old"):
+        return fail("Bob's password stays", "it was changed with Ada's")
+    capitals = history.asked["capitals"]
+    return bool(capitals.mails) or fail(
+        f"{capitals.what}: a mail", "none", evidence=[history.table("capitals")]
+    )
+
+
+def _told(asked: Asked | None) -> str:
+    if asked is None:
+        return "it did not come to that"
+    if asked.exchange.ok and not asked.mails and asked.exchange.path == "/forgot":
+        return f"{asked.exchange.line()}, and no mail with a link with ?token="
+    return asked.exchange.trouble or asked.exchange.line()
+
+
+@reset_password.property(
+    needs=["lets_the_owner_in"],
+    misconception="A link that still works after it was used is a second password, kept in a mailbox, a history and a log.",
+)
+def works_once(history: History) -> Ruling:
+    """A link works once, and a new password makes all the customer's other links useless."""
+    for name in ("replay", "older"):
+        ruling = _still_shut(history, name)
+        if ruling is not True:
+            return ruling
+    return True
+
+
+@reset_password.property(
+    needs=["lets_the_owner_in"],
+    misconception="Both requests found the link unused before either had marked it: finding and marking must be one step.",
+)
+def works_once_under_all_schedules(history: History) -> Ruling:
+    """Of two requests with one link at the same moment, one sets the password and the other is refused."""
+    if history.schedules is None:
+        return unknown(NEVER)
+    worst = history.schedules.counterexample
+    if worst is not None:
+        return fail(
+            "one success, one refusal (4xx), and the password of the success",
+            f"{worst.problem} (schedule {worst.schedule})",
+            evidence=[Evidence("timeline", "Two requests with one link", timeline(worst))],
+        )
+    if any(not run.finished for run in history.schedules.runs):
+        return fail("both requests are answered", "one was never answered")
+    return True
+
+
+@reset_password.property(
+    needs=["lets_the_owner_in"],
+    misconception="Mailboxes are kept for years: a link in one must be good for minutes, by the clock the app was given.",
+)
+def expires(history: History) -> Ruling:
+    """After half an hour a link is worth nothing."""
+    return _still_shut(history, "31 minutes")
+
+
+@reset_password.property(
+    needs=["lets_the_owner_in"],
+    misconception="Who can tell how the next token comes about asks for a link for Ada and never needs her mailbox.",
+)
+def cannot_be_guessed(history: History) -> Ruling:
+    """A token is drawn anew each time from the system's randomness, at least 22 characters of it."""
+    if history.repeated:
+        return fail(
+            "another token every time",
+            "the second of two requests at one moment, the module random in one state, got no token of its own: "
+            + history.repeated,
+            "random is made for simulations, and time and address are known to the attacker; secrets is made for this.",
+        )
+    shortest = min(history.tokens, key=len, default="")
+    if len(shortest) < SHORTEST:
+        return fail(f"a token of at least {SHORTEST} characters", f"{shortest!r}")
+    for a, b in combinations(history.tokens, 2):
+        same = sum(x == y for x, y in zip(a, b, strict=False))
+        if len(a) == len(b) and len(a) - same < VARIED:
+            return fail(
+                f"tokens that differ in at least {VARIED} places", f"{a} and {b} differ in {len(a) - same}"
+            )
+    return True
+
+
+@reset_password.property(
+    needs=["lets_the_owner_in"],
+    misconception="A backup, a replica or an injection that only reads would hand out every open link: keep what can "
+    "recognise a token, not the token.",
+)
+def hashed_at_rest(history: History) -> Ruling:
+    """No token that was mailed stands in the database, plain or merely encoded."""
+    return not history.readable or fail(
+        "only a digest of the token in the database", f"a token can be read from the table {history.readable}"
+    )
+
+
+@reset_password.property(
+    needs=["lets_the_owner_in"],
+    misconception="Whoever resets a password may do so because somebody else is logged in with the old one.",
+)
+def ends_sessions(history: History) -> Ruling:
+    """A new password ends every session of this customer, and nobody else's."""
+    assert history.owner and history.neighbour
+    if history.owner.sessions:
+        return fail(
+            "no session of Ada is left", f"{history.owner.sessions} of her 2 sessions are still there"
+        )
+    return history.neighbour.sessions == 2 or fail(
+        "Bob stays logged in", f"{2 - history.neighbour.sessions} of his 2 sessions were ended with Ada's"
+    )
+
+
+@reset_password.property(
+    needs=["lets_the_owner_in"],
+    misconception="Every header comes from whoever sends the request. Ada clicks the link in the shop's own mail, and the "
+    "attacker's server reads her token.",
+)
+def link_leads_home(history: History) -> Ruling:
+    """Whatever the request says, every link in a mail begins with https://shop.example/reset?token=."""
+    bad = [a for a in history.asked.values() if any(m.strays for m in a.mails)]
+    if not bad:
+        return True
+    return fail(
+        f"links to {HOME} alone",
+        "; ".join(f"{a.what}: {next(m.strays[0] for m in a.mails if m.strays)}" for a in bad),
+        evidence=[history.table(*(n for n, a in history.asked.items() if a in bad))],
+    )
+
+
+@reset_password.property(
+    needs=["lets_the_owner_in"],
+    misconception="The address in the request says whom to look for; where the mail goes is written in the customer's row.",
+)
+def mails_the_owner_only(history: History) -> Ruling:
+    """A link goes to the address in the customer's row, and nowhere else."""
+    owner = (history.address,)
+    bad = [a for a in history.asked.values() if any(m.to != owner for m in a.mails)]
+    if not bad:
+        return True
+    return fail(
+        f"all mail goes to {history.address}, each with one receiver, and none to an address nobody has",
+        "; ".join(f"{a.what}: to {', '.join(next(m.to for m in a.mails if m.to != owner))}" for a in bad),
+        evidence=[history.table(*(n for n, a in history.asked.items() if a in bad))],
+    )
+
+
+@reset_password.property(
+    needs=["lets_the_owner_in"],
+    misconception="Who is a customer is nobody's business: a list of addresses becomes a list of victims.",
+)
+def says_nothing_about_addresses(history: History) -> Ruling:
+    """The reply is the same whether or not a customer has the address, also while no mail can be sent."""
+    for prefix in ("", "down "):
+        known, unknown_ = history.asked.get(f"{prefix}known"), history.asked.get(f"{prefix}unknown")
+        if known is None or unknown_ is None:
+            return unknown(NEVER)
+        a, b = _face(known), _face(unknown_)
+        if a != b:
+            return fail(
+                f"one reply to both: {known.what}; {unknown_.what}",
+                f"{known.exchange.line()}; {unknown_.exchange.line()}"
+                + (
+                    "" if known.exchange.line() != unknown_.exchange.line() else " (other headers or cookies)"
+                ),
+                evidence=[history.table(f"{prefix}known", f"{prefix}unknown")],
+            )
+        if not known.exchange.ok:
+            return fail("2xx to everybody", known.exchange.line())
+    return True
+
+
+def _face(asked: Asked) -> tuple[object, ...]:
+    """What the caller sees; the address that was typed may be repeated."""
+    seen = asked.exchange
+    headers = {k: v for k, v in seen.headers.items() if k not in ("date", "set-cookie")}
+    return (
+        seen.status,
+        seen.body.replace(asked.address.encode(), b"..."),
+        headers,
+        len(seen.cookies),
+        seen.ended,
+    )
+
+
+@reset_password.property(
+    needs=["lets_the_owner_in"],
+    misconception="All of the token is the secret, and what is none is an everyday thing: refused, without an error of the app.",
+)
+def refuses_properly(history: History) -> Ruling:
+    """Whatever is sent in place of a token is refused with 4xx."""
+    for asked in history.of("garbage"):
+        if not refused(asked.exchange):
+            return fail(f"{asked.what}: 4xx", _told(asked), evidence=[history.table("link", "reset")])
+    return not history.garbage_works or fail("the password stays", "it was changed without a link")
+
+
+@reset_password.property(
+    needs=["lets_the_owner_in"],
+    misconception="The page's address holds the token; every picture and script it loads from elsewhere is told that address.",
+)
+def page_keeps_the_token(history: History) -> Ruling:
+    """The page behind the link tells no other site the address it was opened at."""
+    for page in history.of("page"):
+        policy = page.exchange.headers.get("referrer-policy", "")
+        if policy.lower().split(",")[-1].strip() not in ("no-referrer", "same-origin"):
+            return fail("Referrer-Policy: no-referrer", f"Referrer-Policy: {policy or 'none'}")
+    return True

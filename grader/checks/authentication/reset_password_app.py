@@ -1,0 +1,208 @@
+"""The shop in which `reset_password` runs: customers, a mailbox for each, a clock, and two processes with the app."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from grader.checks.authentication.served import Served
+from grader.checks.idempotency.tables import Tables
+from grader.checks.running import Answer, Bench
+from grader.instruments.callers import Exchange
+from grader.instruments.clock import VirtualClock
+from grader.instruments.serve import socket_in
+from grader.instruments.steps import Journal
+
+SCHEMA = """
+CREATE TABLE customers (
+    id            bigint PRIMARY KEY,
+    email         text NOT NULL UNIQUE,
+    password_hash text NOT NULL
+);
+CREATE TABLE sessions (
+    token_hash  text PRIMARY KEY,
+    customer_id bigint NOT NULL REFERENCES customers
+);
+CREATE TABLE password_resets (
+    token_hash  text PRIMARY KEY,
+    customer_id bigint NOT NULL REFERENCES customers,
+    expires_at  timestamptz NOT NULL,
+    used_at     timestamptz
+);
+"""
+DRIVER = """
+_mails, _mail_is_down = [], [False]
+
+
+def __send_mail__(to, subject, text):
+    with _quiet:
+        if _mail_is_down[0]:
+            raise ConnectionError("the mail server does not answer")
+        to = to if isinstance(to, list) else [to]
+        _mails.append({"to": [str(t) for t in to], "subject": str(subject), "text": str(text)})
+        _quiet.notify_all()
+
+
+def __hash_password__(password):
+    salt = __import__("secrets").token_hex(8)
+    digest = __import__("hashlib").sha256((salt + password).encode()).hexdigest()
+    return f"$argon2id$v=19$m=65536,t=3,p=4${salt}${digest}"
+
+
+def __open__(path, url, clock):
+    from grader.instruments.clock import connect
+
+    return __serve__(path, "reset_password", url, __send_mail__, __hash_password__, connect(clock))
+
+
+def __mails__(wanted):
+    __quiet__(lambda: len(_mails) >= wanted)
+    found = _mails[:]
+    _mails.clear()
+    return found
+
+
+def __mail_is_down__(down):
+    _mail_is_down[0] = down
+"""
+HOME = "https://shop.example/reset"
+
+
+@dataclass(frozen=True)
+class Mail:
+    to: tuple[str, ...]
+    text: str
+
+    @property
+    def links(self) -> list[str]:
+        return [
+            link.rstrip(".,;)>\"'")
+            for link in re.findall(r"""[a-z]+://[^\s<>"']+""", self.text, re.IGNORECASE)
+        ]
+
+    @property
+    def token(self) -> str:
+        """Of the first link that has one."""
+        for link in self.links:
+            if found := parse_qs(urlsplit(link).query).get("token"):
+                return found[0]
+        return ""
+
+    @property
+    def strays(self) -> list[str]:
+        """Links that lead elsewhere."""
+        return [link for link in self.links if link.partition("?")[0] != HOME]
+
+
+@dataclass
+class Row:
+    """A customer as the tables have her. password: which of the given ones her hash is of."""
+
+    password: str
+    sessions: int
+
+
+class Shop:
+    """Tables, clock and processes. Ada and Bob are customers; Mallory is not, and nobody has the address `stranger`."""
+
+    def __init__(self, answer: Answer, bench: Bench) -> None:
+        random = bench.random("reset")
+        self.answer, self.folder = answer, bench.scratch()
+        self.database = bench.database("empty")
+        self.clock = VirtualClock()
+        self.ada, self.bob = (f"{n}{random.randrange(1000, 9999)}@example.com" for n in ("ada", "bob"))
+        self.stranger = f"eve{random.randrange(1000, 9999)}@example.com"
+        self.ids = dict(zip((self.ada, self.bob), random.sample(range(10, 9999), 2), strict=True))
+        rows = "".join(
+            f"INSERT INTO public.customers VALUES ({number}, '{email}', '{hashed(f'old {email}')}');"
+            f"INSERT INTO public.sessions VALUES ('{email}-1', {number}), ('{email}-2', {number});"
+            for email, number in self.ids.items()
+        )
+        self.tables = Tables(self.database, SCHEMA, rows)
+        self.passwords = {f"old {email}" for email in self.ids}
+        self.tokens: list[str] = []
+        self._places = 0
+
+    def place(self, url: str = "", journal: Journal | None = None) -> Served:
+        self._places += 1
+        path = socket_in(self.folder, f"a{self._places}")
+        clock = self.clock.serve(self.folder, f"p{self._places}")
+        args = (url or self.database.url(), clock)
+        return Served(self.answer, path, driver=DRIVER, start="__open__", args=args, journal=journal)
+
+    def forgot(self, place: Served, email: Any, mails: int = 1, **more: Any) -> tuple[Exchange, list[Mail]]:
+        """Asks for a link; the reply, and what was mailed because of it."""
+        reply = place.ask("POST", "/forgot", json={"email": email}, **more)
+        found = place.worker.call("__mails__", mails).value or []
+        mails_ = [Mail(tuple(m["to"]), m["text"]) for m in found]
+        self.tokens += [m.token for m in mails_ if m.token]
+        return reply, mails_
+
+    def reset(self, place: Served, token: Any, password: str) -> Exchange:
+        self.passwords.add(password)
+        return place.ask("POST", "/reset", json={"token": token, "password": password})
+
+    def customer(self, email: str) -> Row:
+        number = self.ids[email]
+        (stored,) = self.tables.rows("SELECT password_hash FROM public.customers WHERE id = %s", number)[0]
+        count = self.tables.rows("SELECT count(*) FROM public.sessions WHERE customer_id = %s", number)[0][0]
+        return Row(next((p for p in self.passwords if matches(p, str(stored))), "none of these"), int(count))
+
+    def cells(self) -> list[tuple[str, str]]:
+        """(table, text) of every value in every table but those of the shop's customers and sessions."""
+        names = self.tables.rows(
+            "SELECT c.oid::pg_catalog.regclass::text, c.relname FROM pg_catalog.pg_class c "
+            "WHERE c.relnamespace = 'public'::pg_catalog.regnamespace AND c.relkind = 'r'"
+        )
+        found = []
+        for qualified, name in names:
+            for row in self.tables.rows(f"SELECT pg_catalog.to_jsonb(t.*)::text FROM {qualified} t"):
+                found.append((str(name), str(row[0])))
+        return found
+
+    def readable(self) -> str:
+        """The table in which a token of a mail stands, as it is or merely encoded; "" if none does."""
+        for table, text in self.cells():
+            if any(
+                spelling in text for token in self.tokens if len(token) > 5 for spelling in spellings(token)
+            ):
+                return table
+        return ""
+
+
+def hashed(password: str, salt: str = "0123456789abcdef") -> str:
+    """As the driver's `hash_password` makes it: quick, so that time goes to what is judged here."""
+    digest = hashlib.sha256((salt + password).encode()).hexdigest()
+    return f"$argon2id$v=19$m=65536,t=3,p=4${salt}${digest}"
+
+
+def matches(password: str, stored: str) -> bool:
+    parts = stored.split("$")
+    return len(parts) == 6 and hashed(password, parts[4]) == stored
+
+
+def spellings(token: str) -> set[str]:
+    """The token, and what it becomes when it is encoded instead of hashed."""
+    raw = token.encode()
+    found = {token, raw.hex(), base64.b64encode(raw).decode().rstrip("="), token[::-1]}
+    for decode in (_hexadecimal, _base64):
+        try:
+            value = decode(token)
+        except (ValueError, binascii.Error):
+            continue
+        if len(value) >= 8:
+            found |= {value.hex(), base64.b64encode(value).decode().rstrip("=")}
+    return found
+
+
+def _hexadecimal(token: str) -> bytes:
+    return bytes.fromhex(token.replace("-", ""))
+
+
+def _base64(token: str) -> bytes:
+    return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))

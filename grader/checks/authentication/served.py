@@ -1,0 +1,107 @@
+"""An app that a function of the answer builds, served by one or more workers, and asked over HTTP."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from grader.checks.exercise import NotAnswered, Rejected
+from grader.checks.running import Answer, Resource, Worker
+from grader.instruments.callers import AppClient, Exchange
+from grader.instruments.steps import Journal
+
+# __serve__ builds and serves; the count of requests tells when nothing is under way any more, background tasks included.
+DRIVER = """
+import threading as _threading
+from grader.instruments import serve as _serve
+
+_quiet, _under_way, _patience = _threading.Condition(), [0], [2.0]
+
+
+class _Counted:
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        with _quiet:
+            _under_way[0] += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            with _quiet:
+                _under_way[0] -= 1
+                _quiet.notify_all()
+
+
+def __serve__(path, build, *args):
+    app = globals()[build](*args)
+    problem = _serve._why_no_app(app)
+    return {"ok": False, "reason": problem} if problem else _serve.start(_Counted(app), path)
+
+
+def __quiet__(also=None):
+    # What was started behind the app's back is waited for too; of an app that let one wait in vain, not for long.
+    with _quiet:
+        _quiet.wait_for(lambda: not _under_way[0], 5)
+        if also and not _quiet.wait_for(also, _patience[0]):
+            _patience[0] = 0.05
+
+
+def __raised__(path):
+    return [error["type"] for error in _serve._running[path].watched.errors]
+
+
+def __seed__(number):
+    import random
+
+    random.seed(number)
+"""
+
+
+class Served:
+    """A process that runs the app. `ask` is one request; `unanswered` the first that got no reply."""
+
+    def __init__(
+        self,
+        answer: Answer,
+        path: str,
+        *,
+        driver: str,
+        start: str,
+        args: tuple[Any, ...],
+        base_url: str = "http://shop.example",
+        journal: Journal | None = None,
+        environ: dict[str, str] | None = None,
+    ) -> None:
+        self.worker: Worker = answer.spawn(driver=DRIVER + driver, environ=environ)
+        started = self.worker.call(start, Resource("listener", path), *args)
+        if started.error is not None and started.error.kind == "not_answered":
+            raise NotAnswered
+        if not started.ok or not isinstance(started.value, dict):
+            problem = (
+                f"{started.error.type}: {started.error.message}" if started.error else "it did not come back"
+            )
+            raise Rejected(f"Building the app failed: {problem}.")
+        if not started.value.get("ok"):
+            raise Rejected(f"The app does not start: {started.value.get('reason')}.")
+        self.path = path
+        self.client = AppClient(path, base_url=base_url, journal=journal, timeout=5.0)
+
+    def ask(self, method: str, path: str, **more: Any) -> Exchange:
+        return self.client.request(method, path, **more)
+
+    def refuse_stub(self, exchange: Exchange) -> None:
+        """Raises NotAnswered where that reply came of a handler that is still to be written."""
+        if exchange.status == 500 and self.worker.call("__raised__", self.path).value == [
+            "NotImplementedError"
+        ]:
+            raise NotAnswered
+
+    def kill(self) -> None:
+        self.worker.kill()
+        self.client.close()
+
+
+def refused(exchange: Exchange) -> bool:
+    return not exchange.ended and 400 <= exchange.status < 500
