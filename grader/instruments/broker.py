@@ -44,6 +44,12 @@ class Broker(StandIn):
         super().__init__(folder, journal=journal, clock=clock)
         self.published: list[Message] = []
 
+    def forget(self) -> None:
+        """Drops every message, between two runs."""
+        self.published.clear()
+        self.requests.clear()
+        self._scripted.clear()
+
     def describe(self, request: Request) -> str:
         told = request.json()
         if not isinstance(told, dict):

@@ -181,10 +181,10 @@ class PaymentProvider(StandIn):
 
 
 class PaymentClient:
-    """The provider as the answer sees it. `path`: a stand-in's socket."""
+    """The provider as the answer sees it. `path`: a stand-in's socket; timeout: seconds it waits for a reply."""
 
-    def __init__(self, path: str) -> None:
-        self._http = standin.client(path)
+    def __init__(self, path: str, *, timeout: float = 5.0) -> None:
+        self._http = standin.client(path, timeout=timeout)
 
     def charge(
         self, *, amount: int, reference: str, currency: str = "EUR", idempotency_key: str | None = None
