@@ -2,15 +2,24 @@
 
 `DRIVER` runs after the answer's source. It counts where argon2-cffi (and with it pwdlib) enters its C library, and
 replaces cryptography's class by one that counts. `__work__["between"]`, if set, is called once, before the next
-*new* hash is computed: the moment between reading an old hash and storing its successor.
+*new* hash is computed: the moment between reading an old hash and storing its successor. `__work__["costs"]` names
+the parameters of each: "m=1024,t=1,p=1".
 """
 
 DRIVER = '''
 import argon2.low_level as _low_level
-__work__ = {"hashes": 0, "checks": 0, "between": None, "told": None}
+__work__ = {"hashes": 0, "checks": 0, "between": None, "told": None, "costs": []}
 
-def _hashed():
+def _cost(memory, passes, lanes):
+    __work__["costs"].append(f"m={memory},t={passes},p={lanes}")
+
+def _cost_of(stored):
+    stored = stored.decode("ascii", "replace") if isinstance(stored, bytes) else str(stored)
+    __work__["costs"].append(next((part for part in stored.split("$") if part.startswith("m=")), ""))
+
+def _hashed(*cost):
     __work__["hashes"] += 1
+    _cost(*cost)
     between, __work__["between"] = __work__["between"], None
     if between is not None:
         __work__["told"] = between()
@@ -22,12 +31,14 @@ class _Counting:
         found = getattr(self._library, name)
         if name in ("argon2_hash", "argon2_ctx"):
             def counted(*args):
-                _hashed()
+                at = args[0]
+                _hashed(*((at.m_cost, at.t_cost, at.lanes) if name == "argon2_ctx" else (args[1], at, args[2])))
                 return found(*args)
             return counted
         if name == "argon2_verify":
             def counted(*args):
                 __work__["checks"] += 1
+                _cost_of(_low_level.ffi.string(args[0]))
                 return found(*args)
             return counted
         return found
@@ -40,18 +51,22 @@ _Argon2id = _kdf.Argon2id
 class _CountingArgon2id:
     def __init__(self, *args, **kwargs):
         self._made = _Argon2id(*args, **kwargs)
+        given = dict(zip(("salt", "length", "iterations", "lanes", "memory_cost"), args)) | kwargs
+        self._costs = given.get("memory_cost"), given.get("iterations"), given.get("lanes")
     def derive(self, *args):
-        _hashed()
+        _hashed(*self._costs)
         return self._made.derive(*args)
     def derive_phc_encoded(self, *args, **kwargs):
-        _hashed()
+        _hashed(*self._costs)
         return self._made.derive_phc_encoded(*args, **kwargs)
     def verify(self, *args):
         __work__["checks"] += 1
+        _cost(*self._costs)
         return self._made.verify(*args)
     @classmethod
     def verify_phc_encoded(cls, *args, **kwargs):
         __work__["checks"] += 1
+        _cost_of((*args[1:2], kwargs.get("phc_encoded", ""))[0])
         return _Argon2id.verify_phc_encoded(*args, **kwargs)
 
 _kdf.Argon2id = _CountingArgon2id

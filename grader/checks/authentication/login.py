@@ -1,0 +1,594 @@
+"""`login`: a door that says nothing, costs the same whoever knocks, and lets nobody knock for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import argon2
+
+from grader.checks.authentication.attempts import DRIVER, Attempt, People, Told, contents, told
+from grader.checks.authentication.hash_work import DRIVER as COUNTING
+from grader.checks.authentication.unit import lab
+from grader.checks.caching.together import Together
+from grader.checks.concurrency import CONN, Part, Scene, all_end, covered, holds
+from grader.checks.exercise import NotAnswered, Ruling, fail, unknown
+from grader.checks.running import Answer, Bench, Reply, Resource
+from grader.instruments.explore import Run
+from grader.verdict import Evidence
+
+SCHEMA = """
+CREATE TABLE accounts (id bigint PRIMARY KEY, email text NOT NULL UNIQUE, password_hash text NOT NULL)
+"""
+LIMIT, ADDRESS_LIMIT = 5, 20  # failures
+WINDOW = 15 * 60  # seconds
+COST = "m=1024,t=1,p=1"
+SLACK = 5  # seconds by which a retry_after may be off
+
+
+@dataclass
+class History:
+    """series: how attempts were answered, in order, by name of the series. ids: of those who may come in."""
+
+    series: dict[str, list[Told]] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
+    leaks: list[str] = field(default_factory=list)  # where a password was found
+    races: list[Scene] = field(default_factory=list)
+    crash: Scene | None = None
+    unrelated: Scene | None = None
+    hung: str = ""  # how a series ended that did not come back
+
+    @property
+    def scenes(self) -> list[Scene]:
+        return [s for s in (*self.races, self.crash, self.unrelated) if s]
+
+    def let_in(self, one: Told) -> bool:
+        return type(one.value) is int and one.value == self.ids.get(one.attempt.email.lower())
+
+    def denied(self, one: Told) -> bool:
+        """Answered as a wrong password is, so it was compared."""
+        return one.refused and one.type == self.series["plain"][WRONG].type
+
+    def throttled(self, one: Told) -> bool:
+        return one.refused and not self.denied(one)
+
+    def word(self, one: Told) -> str:
+        """ "in", "denied", "throttled" or "?"."""
+        for name, is_so in (("in", self.let_in), ("denied", self.denied), ("throttled", self.throttled)):
+            if is_so(one):
+                return name
+        return "?"
+
+    def table(self, *names: str) -> Evidence:
+        rows = []
+        for name in names:
+            for one in self.series.get(name, []):
+                rows.append([one.attempt.what, one.attempt.ip, one.said(), len(one.costs)])
+        columns = ["attempt", "from", "outcome", "Argon2 computed"]
+        return Evidence("table", "The attempts", {"columns": columns, "rows": rows})
+
+    def follows(self, name: str, *wanted: tuple[int, str], why: dict[str, str] | None = None) -> Ruling:
+        """Whether a series was answered as wanted: so many "denied", then so many "throttled", ..."""
+        found = self.series.get(name, [])
+        words = [word for count, word in wanted for _ in range(count)]
+        if len(found) < len(words):
+            return unknown("A call did not come back, so this was not tried.")
+        for number, (one, word) in enumerate(zip(found, words, strict=False), 1):
+            if self.word(one) != word:
+                return fail(
+                    f"attempt {number} ({one.attempt.what}): {EXPECTED[word]}",
+                    one.said(),
+                    (why or {}).get(f"{word} {self.word(one)}", ""),
+                    [self.table(name)],
+                )
+        return True
+
+
+EXPECTED = {
+    "in": "the id of the account",
+    "denied": "InvalidCredentials",
+    "throttled": "TooManyAttempts, and the password is not looked at",
+}
+RIGHT, CAPITALS, WRONG, STRANGER, CLOSED, EMPTY = range(6)  # of the series "plain"
+
+
+class Street:
+    """Everything one check needs: the accounts, the servers, and the callers."""
+
+    def __init__(self, answer: Answer, bench: Bench) -> None:
+        random = bench.random("login")
+        self.database = bench.database("empty")
+        self.database.connection("learner").execute(SCHEMA)
+        self.people = People(random)
+        number = random.randrange(100, 999)
+        self.history = History(ids={self.people.ada: number, self.people.bob: number + 1})
+        cheap = argon2.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+        hashes = {email: cheap.hash(self.people.password(email)) for email in self.history.ids}
+        for id, (email, stored) in enumerate([*hashes.items(), (self.people.closed, "!")], number):
+            self.database.execute("INSERT INTO public.accounts VALUES (%s, %s, %s)", id, email, stored)
+        self.together = Together(answer, bench, self.database, driver=COUNTING + DRIVER)
+        path = self.together.clock.serve(bench.scratch(), "login")
+        self.clock = Resource("clock", path, id="clock")
+        self.rehearsal, self.cache = self.together.rehearsal, self.together.cache
+        self.outputs: list[str] = []
+
+    def part(self, *attempts: Attempt) -> Part:
+        given = [[a.email, a.password, a.ip] for a in attempts]
+        return Part("__knock__", CONN, self.together.redis, self.clock, given)
+
+    def try_all(self, *attempts: Attempt) -> list[Told]:
+        """One process makes these attempts, one after the other."""
+        reply = self.rehearsal.rescue(self.part(*attempts), timeout=20.0)
+        if reply.error is not None and reply.error.kind == "not_answered":
+            raise NotAnswered
+        if not reply.ok:
+            self.history.hung = reply.ended or (reply.error.type if reply.error else "?")
+        self.outputs.append(reply.output)
+        return told(attempts, reply)
+
+    def keep(self, name: str, *attempts: Attempt) -> list[Told]:
+        found = self.try_all(*attempts)
+        self.history.series.setdefault(name, []).extend(found)
+        return found
+
+    def forget(self) -> None:
+        """An empty Redis."""
+        self.together.start_over()()
+
+    def as_now(self) -> Callable[[], None]:
+        """A reset: brings Redis back to what it holds now."""
+        held = [(k, self.cache.dump(k), self.cache.pexpiretime(k)) for k in self.cache.scan_iter(count=1000)]
+
+        def put_back() -> None:
+            with self.cache.pipeline() as pipe:
+                for key, value, moment in held:
+                    pipe.restore(key, max(int(moment), 0), value, absttl=True)
+                pipe.execute()
+
+        return self.together.start_over(put_back)
+
+    def look_for_passwords(self) -> None:
+        text, traces = contents(self.cache), self.people.traces()
+        if any(trace in text for trace in traces):
+            self.history.leaks.append("Redis")
+        if any(trace in text for trace in traces for text in self.outputs):
+            self.history.leaks.append("what the call printed")
+
+
+@lab.exercise(
+    "login",
+    points=6,
+    read="08-authentication: Logging in, and failing to",
+    coverage=lambda h: (
+        f"{sum(map(len, h.series.values()))} attempts one after the other; {covered(*h.scenes)}"
+    ),
+    hints=(
+        "What can somebody with a list of addresses and a stopwatch learn from your replies? And how many guesses do "
+        "two requests that arrive together both believe to be left?",
+        "A guess has to be counted before its outcome is known, in one step with asking whether it is still allowed. "
+        "What costs one Argon2 for one email has to cost one for every other.",
+        "Take a place in both counters atomically, each with an end from its first moment on; if one is full, refuse "
+        "without looking. Compare with the stored hash, or with one of nobody's. After a success give the places back "
+        "and forget the account's failures, but not those of the network address.",
+    ),
+)
+def login(answer: Answer, bench: Bench) -> History:
+    street = Street(answer, bench)
+    history = street.history
+    with street.together:
+        _one_by_one(street)
+        if history.hung or "time" not in history.series:
+            return history
+        _races(street)
+        _crash(street)
+        ada, bob = street.people.ada, street.people.bob
+        history.unrelated = street.rehearsal.play(
+            "two people, from two places",
+            [street.part(street.people.wrong(ada)), street.part(street.people.right(bob))],
+            reset=street.together.start_over(),
+            max_switches=1,
+        )
+    return history
+
+
+def _one_by_one(street: Street) -> None:
+    people, history = street.people, street.history
+    ada, bob = people.ada, people.bob
+    plain = street.keep(
+        "plain",
+        people.right(ada),
+        people.right(ada.upper()),
+        people.wrong(ada),
+        people.wrong(people.stranger()),
+        Attempt("a closed account (!)", people.closed, "!", people.host()),
+        Attempt("ada, an empty password", ada, "", people.host()),
+    )
+    if len(plain) < 6 or not history.let_in(plain[RIGHT]) or not plain[WRONG].refused:
+        return
+    series: dict[str, list[Attempt]] = {}
+    spelled = [ada, ada.upper(), ada.title(), ada, ada.capitalize()]
+    series["account"] = [
+        *(people.wrong(email) for email in spelled),
+        people.wrong(ada),
+        people.right(ada),
+        people.right(bob),
+    ]
+    series["nobody"] = [people.wrong(email) for email in [people.stranger()] * (LIMIT + 1)]
+    host = people.host()
+    victims = [ada, bob, *(people.stranger() for _ in range(ADDRESS_LIMIT - 2))]
+    series["address"] = [
+        *(people.wrong(email, host) for email in victims),
+        people.wrong(people.stranger(), host),
+        people.right(bob, host),
+        people.right(bob),
+    ]
+    host = people.host()
+    four = [ada] * (LIMIT - 1)
+    series["forgiven"] = [
+        *(people.wrong(email, host) for email in four),
+        people.right(ada, host),
+        *(people.wrong(email) for email in four),
+        people.right(ada),
+    ]
+    host = people.host()
+    series["neighbour"] = [
+        *(people.wrong(email, host) for email in four),
+        people.right(bob, host),
+        people.wrong(ada, host),
+        people.wrong(ada, host),
+    ]
+    host = people.host()
+    series["own account"] = [
+        people.right(bob, host) if n % 4 == 3 else people.wrong(people.stranger(), host) for n in range(28)
+    ]
+    host = people.host()
+    series["office"] = [people.right((ada, bob)[n % 2], host) for n in range(ADDRESS_LIMIT + 1)]
+    for name, attempts in series.items():
+        street.forget()
+        street.keep(name, *attempts)
+        if history.hung:
+            return
+        if name in ("address", "forgiven"):
+            street.look_for_passwords()
+    street.forget()
+    # A minute before a full quarter of an hour, so that windows that begin on the hour end in between.
+    clock = street.together.clock
+    clock.advance(-clock.time() % WINDOW + WINDOW - 60)
+    for later, attempts in (
+        (0, [people.wrong(ada) for _ in four]),
+        (600, [people.wrong(ada)]),
+        (60, [people.wrong(ada)]),
+        (220, [people.wrong(ada) for _ in range(LIMIT + 1)]),
+        (25, [people.right(ada)]),
+    ):
+        clock.advance(later)
+        street.keep("time", *attempts)
+
+
+def _races(street: Street) -> None:
+    """Two attempts at once where one guess is left. The state of a run: how many wrong passwords were compared."""
+    people, history = street.people, street.history
+    ada, bob = people.ada, people.bob
+
+    def play(
+        title: str, before: list[Attempt], calls: list[Attempt], after: list[Attempt], most: int
+    ) -> None:
+        street.forget()
+        street.try_all(*before)
+        compared = 0
+
+        def afterwards(run: Run) -> None:
+            nonlocal compared
+            replies = [r for r in run.replies if isinstance(r, Reply)]
+            answers = [t for a, r in zip(calls, replies, strict=False) for t in told([a], r)]
+            compared = sum(history.denied(t) for t in (*answers, *street.try_all(*after)))
+
+        history.races.append(
+            street.rehearsal.play(
+                title,
+                [street.part(a) for a in calls],
+                reset=street.as_now(),
+                recover=afterwards,
+                observe=lambda: compared,
+                wrong=too_many,
+                stop=lambda run: bool(run.problem),
+                reduce=True,
+                max_runs=most,
+            )
+        )
+
+    guess, host = people.wrong(ada), people.host()
+    play(
+        "two guesses at one account, where one is left",
+        [people.wrong(ada) for _ in range(LIMIT - 1)],
+        [guess, guess],
+        [people.wrong(ada)],
+        24,
+    )
+    before = [people.wrong(people.stranger(), host) for _ in range(ADDRESS_LIMIT - 1)]
+    guess = people.wrong(people.stranger(), host)
+    play(
+        "two guesses from one network address, where one is left",
+        before,
+        [guess, guess],
+        [people.wrong(people.stranger(), host)],
+        12,
+    )
+    play(
+        "a guess and a login from one network address, where one guess is left",
+        before,
+        [guess, people.right(bob, host)],
+        [people.wrong(people.stranger(), host), people.wrong(people.stranger(), host)],
+        16,
+    )
+
+
+def too_many(run: Run) -> str:
+    return f"{run.state} wrong passwords were compared where one was left" if run.state > 1 else ""
+
+
+def _crash(street: Street) -> None:
+    """The process dies in the middle of the first failure. The state of a run: what the owner is told in the end."""
+    people, history = street.people, street.history
+    host, ada = people.host(), people.ada
+    said = ""
+
+    def afterwards(run: Run) -> None:
+        nonlocal said
+        street.try_all(*(people.wrong(ada, host) for _ in range(LIMIT)))
+        street.together.clock.advance(WINDOW + SLACK)
+        answers = street.try_all(people.right(ada, host))
+        said = "did not come back" if not answers else "" if history.let_in(answers[0]) else answers[0].said()
+
+    history.crash = street.rehearsal.crash(
+        "a guess whose process dies",
+        street.part(people.wrong(ada, host)),
+        reset=street.together.start_over(),
+        recover=afterwards,
+        observe=lambda: said,
+        faults="!",
+        max_runs=20,
+    )
+
+
+@login.property(weight=0, misconception="A door that stays shut for everybody is safe, and of no use.")
+def tells_right_from_wrong(history: History) -> Ruling:
+    """The right password gives the account's id, in whatever case the email is typed; all else is refused."""
+    plain = history.series.get("plain", [])
+    if len(plain) < 6:
+        return fail("a call that returns or raises", f"a call did not come back: {history.hung}")
+    for number in (RIGHT, CAPITALS):
+        if not history.let_in(plain[number]):
+            email = plain[number].attempt.email
+            return fail(
+                f"{email}: {history.ids[email.lower()]}",
+                plain[number].said(),
+                "Stored addresses are in lower case; people type them as they like."
+                if number == CAPITALS
+                else "",
+                [history.table("plain")],
+            )
+    for number in (WRONG, STRANGER, CLOSED, EMPTY):
+        if not plain[number].refused:
+            return fail(
+                f"{plain[number].attempt.what}: InvalidCredentials",
+                plain[number].said(),
+                evidence=[history.table("plain")],
+            )
+    return True
+
+
+@login.property(
+    needs=["tells_right_from_wrong"],
+    misconception="Whoever learns from your reply which addresses have accounts needs to guess only there, and knows whom "
+    "to write to.",
+)
+def same_reply(history: History) -> Ruling:
+    """An unknown email, a closed account and a wrong password are answered alike, throttled or not."""
+    plain = history.series["plain"]
+    known, nobody = (history.series.get(n, []) for n in ("account", "nobody"))
+    pairs = [(plain[WRONG], plain[STRANGER], "plain"), (plain[WRONG], plain[CLOSED], "plain")]
+    if len(known) > LIMIT and len(nobody) > LIMIT and history.throttled(known[LIMIT]):
+        pairs += [(known[LIMIT], nobody[LIMIT], "nobody")]
+    for one, other, name in pairs:
+        if one.reply != other.reply:
+            return fail(
+                f"{other.attempt.what}, attempt {history.series[name].index(other) + 1}: {one.said()}",
+                other.said()
+                if one.said() != other.said()
+                else f"an exception with other attributes: {other.more}",
+                evidence=[history.table("plain" if name == "plain" else "account", name)],
+            )
+    return True
+
+
+@login.property(
+    needs=["tells_right_from_wrong"],
+    misconception="One Argon2 takes longer than everything else together: where it is left out, the answer comes early, and "
+    "says as much as another text would.",
+)
+def same_work(history: History) -> Ruling:
+    """Every comparison costs one Argon2 of the same price, whether there is something to compare with or not."""
+    plain = history.series["plain"]
+    if not any(one.costs for one in plain):
+        return unknown("No Argon2 computation could be counted: it was made past the usual libraries.")
+    for number in (RIGHT, WRONG, STRANGER, CLOSED):
+        one = plain[number]
+        if one.costs != (COST,):
+            return fail(
+                f"{one.attempt.what}: one Argon2 with {COST}",
+                f"computed: {'; '.join(one.costs) or 'none'}",
+                evidence=[history.table("plain")],
+            )
+    for name, found in history.series.items():
+        for one in found if name != "plain" else ():
+            if history.throttled(one) and one.costs:
+                return fail(
+                    "no Argon2 for an attempt that is refused with TooManyAttempts",
+                    f"{len(one.costs)} computed",
+                    "Throttling also keeps strangers from making your server work.",
+                    [history.table(name)],
+                )
+    return True
+
+
+@login.property(
+    needs=["tells_right_from_wrong"],
+    misconception="An attacker has as many network addresses as needed, and knows that ADA@ is ada@: what is counted must be "
+    "what is guessed at.",
+)
+def account_is_throttled(history: History) -> Ruling:
+    """After five failures for an email, from anywhere and however spelled, the next attempt is refused unseen."""
+    ruling = history.follows(
+        "account", (LIMIT, "denied"), (2, "throttled"), (1, "in"), why={"in throttled": OTHERS}
+    )
+    if ruling is not True:
+        return ruling
+    return history.follows("nobody", (LIMIT, "denied"), (1, "throttled"), why={"throttled denied": NOBODY})
+
+
+OTHERS = "Guesses at one account are no reason to lock another out."
+NOBODY = "If only accounts that exist are throttled, throttling tells which exist."
+
+
+@login.property(
+    needs=["tells_right_from_wrong"],
+    misconception="One password tried at each of a million accounts fails once at each: only the network address has failed "
+    "often.",
+)
+def address_is_throttled(history: History) -> Ruling:
+    """After twenty failures from a network address, at whichever accounts, the next attempt from there is refused."""
+    return history.follows(
+        "address", (ADDRESS_LIMIT, "denied"), (2, "throttled"), (1, "in"), why={"in throttled": ELSEWHERE}
+    )
+
+
+ELSEWHERE = "Failures from one network address are no reason to refuse another."
+
+
+@login.property(
+    needs=["account_is_throttled"],
+    misconception="The window begins with the first failure: not on the hour, not anew with every failure, and not with "
+    "attempts that were refused.",
+)
+def ends_in_time(history: History) -> Ruling:
+    """A quarter of an hour after the first of the five failures it is over, and TooManyAttempts says so beforehand."""
+    ruling = history.follows("time", (LIMIT, "denied"), (LIMIT + 2, "throttled"), (1, "in"))
+    if ruling is not True:
+        return ruling
+    for name, number, left in (
+        ("time", LIMIT, 240),
+        ("account", LIMIT, WINDOW),
+        ("address", ADDRESS_LIMIT, WINDOW),
+    ):
+        one = history.series[name][number]
+        if not history.throttled(one):
+            continue  # others speak of that
+        if one.retry_after is None or abs(one.retry_after - left) > SLACK:
+            return fail(
+                f"a retry_after of {left} seconds",
+                f"retry_after is {one.retry_after}",
+                "Who is told when it is worth coming back need not keep trying.",
+                [history.table(name)],
+            )
+    return True
+
+
+@login.property(
+    needs=["account_is_throttled", "address_is_throttled"],
+    misconception="A success proves who owns this account, and nothing about who else was guessed at from the same place: an "
+    "attacker has an account too.",
+)
+def success_forgives_its_own(history: History) -> Ruling:
+    """A success forgets the failures for this email only, is no failure itself, and does not clear the network address."""
+    four = LIMIT - 1
+    for name, wanted, why in (
+        ("office", [(ADDRESS_LIMIT + 1, "in")], OFFICE),
+        ("forgiven", [(four, "denied"), (1, "in"), (four, "denied"), (1, "in")], FORGIVE),
+        ("neighbour", [(four, "denied"), (1, "in"), (1, "denied"), (1, "throttled")], ""),
+        ("own account", [*([(3, "denied"), (1, "in")] * 6), (2, "denied"), (2, "throttled")], ""),
+    ):
+        ruling = history.follows(name, *wanted, why={"in throttled": why, "denied throttled": why})
+        if ruling is not True:
+            return ruling
+    return True
+
+
+FORGIVE = "Whoever mistypes four times and then gets it right starts from zero."
+OFFICE = "A whole office logs in from one network address, rightly: only failures count."
+
+
+@login.property(
+    needs=["account_is_throttled", "address_is_throttled"],
+    misconception="Between reading the counter and writing it, or between asking and counting, another attempt asks too; with "
+    "a hundred at once the limit is a hundred.",
+)
+def no_guess_too_many(history: History) -> Ruling:
+    """Two attempts at the same moment never get more guesses than are left, under any schedule of Postgres and Redis."""
+    ended = all_end(history.races)
+    if ended is not True:
+        return ended
+    return holds(
+        history.races, too_many, expected="one wrong password is compared, every other attempt is refused"
+    )
+
+
+@login.property(
+    needs=["account_is_throttled"],
+    misconception="A counter that gets its end in a second step has none if the process dies between the two.",
+)
+def nobody_is_locked_out_for_ever(history: History) -> Ruling:
+    """Wherever the process dies, a quarter of an hour after the failures the owner gets in."""
+    if history.crash is None:
+        return unknown("The calls were not made.")
+    return holds(
+        [history.crash],
+        lambda run: (
+            f"a quarter of an hour after the last failure the owner's right password {run.state}"
+            if run.state
+            else ""
+        ),
+        expected="the id of the account",
+    )
+
+
+@login.property(
+    needs=["no_guess_too_many"],
+    misconception="One lock for the whole door makes every customer wait for every attacker.",
+)
+def others_go_on(history: History) -> Ruling:
+    """Attempts for different emails from different places do not wait for each other."""
+    if history.unrelated is None:
+        return unknown("The calls were not made at the same moment.")
+    ended = all_end([history.unrelated])
+    if ended is not True:
+        return ended
+    first = history.unrelated.runs[0] if history.unrelated.runs else None
+    steps = {lane: len(first.of(lane)) for lane in ("T1", "T2")} if first else {}
+
+    def disturbed(run: Run) -> str:
+        for wait in run.waits:
+            return f"{wait.waiter} had to wait for {', '.join(wait.holders)}"
+        slower = [lane for lane, alone in steps.items() if len(run.of(lane)) > alone]
+        return f"{slower[0]} had to ask again until the other had ended" if slower else ""
+
+    return holds([history.unrelated], disturbed, expected="both go their way without waiting")
+
+
+@login.property(
+    needs=["tells_right_from_wrong"],
+    misconception="What people type as a wrong password is their right one with a slip, or their password somewhere else.",
+)
+def passwords_go_nowhere(history: History) -> Ruling:
+    """No password that was typed is found in Redis, in the output or in an error."""
+    spoken = [
+        t
+        for found in history.series.values()
+        for t in found
+        if t.attempt.password and t.attempt.password in t.text
+    ]
+    if spoken:
+        return fail("errors without the password", spoken[0].said())
+    return not history.leaks or fail(
+        "no trace of a password, nor of a fast hash of one", f"found in {history.leaks[0]}"
+    )
