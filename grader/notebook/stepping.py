@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
+
+Draw = Callable[[dict[str, Any]], str]
 
 
 def frame(data: dict[str, Any], shown: int) -> dict[str, Any]:
@@ -20,20 +23,23 @@ def frame(data: dict[str, Any], shown: int) -> dict[str, Any]:
 
 
 class Steps:
-    """A timeline to step through. Its static twin, in text and SVG, is the whole timeline."""
+    """A timeline to step through. Its static twin, in text and SVG, is the whole timeline.
 
-    def __init__(self, data: dict[str, Any]) -> None:
-        self.data = data
+    drawn, told: how the data becomes SVG and text, where it is not `timeline_svg` and `timeline_text`.
+    """
+
+    def __init__(self, data: dict[str, Any], drawn: Draw | None = None, told: Draw | None = None) -> None:
+        from grader.show import timeline_svg, timeline_text
+
+        self.data, self.drawn, self.told = data, drawn or timeline_svg, told or timeline_text
 
     def __repr__(self) -> str:
-        from grader.show import timeline_text
-
-        return timeline_text(self.data)
+        return self.told(self.data)
 
     def _repr_html_(self) -> str:
-        from grader.show import svg, timeline_svg
+        from grader.show import svg
 
-        return svg.image(timeline_svg(self.data), repr(self))
+        return svg.image(self.drawn(self.data), repr(self))
 
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         bundle = {"text/plain": repr(self), "text/html": self._repr_html_()}
@@ -44,18 +50,18 @@ class Steps:
     def _widget(self) -> Any:
         import ipywidgets as widgets  # type: ignore[import-untyped]
 
-        from grader.show import svg, timeline_svg
+        from grader.show import svg
 
         total = len(self.data.get("steps", ()))
         slider = widgets.IntSlider(1, 1, max(total, 1), description="Step", continuous_update=True)
         play = widgets.Play(1, 1, max(total, 1), interval=900)
         room = widgets.Layout(
-            min_height=f"{svg.height_of(timeline_svg(self.data)):.0f}px"
+            min_height=f"{svg.height_of(self.drawn(self.data)):.0f}px"
         )  # no page that jumps
-        picture = widgets.HTML(timeline_svg(frame(self.data, 1)), layout=room)
+        picture = widgets.HTML(self.drawn(frame(self.data, 1)), layout=room)
 
         def move(change: Any) -> None:
-            picture.value = timeline_svg(frame(self.data, change["new"]))
+            picture.value = self.drawn(frame(self.data, change["new"]))
 
         widgets.jslink((play, "value"), (slider, "value"))
         slider.observe(move, "value")
