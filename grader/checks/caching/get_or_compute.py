@@ -12,16 +12,13 @@ from grader.checks.caching.unit import lab
 from grader.checks.caching.values import texts, told
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench, Reply, Resource
-from grader.instruments.steps import StillRunning
+from grader.instruments.rest import at_rest
 from grader.verdict import Evidence
 
 CALLERS = 50
 LEASE_LIMIT = 60.0
 SOURCE = "the-source-of-truth"
 KEY = "report:today"
-STUCK = (
-    0.5  # seconds given to threads that wait for each other inside a process, where no instrument sees them
-)
 
 COMPUTE = """
 def __flight__(redis, url, key):
@@ -72,9 +69,11 @@ class Tower:
     def __init__(self, place: Place) -> None:
         self.place, self.journal = place, place.journal
         self.calls: list[Any] = []
+        self.pids: set[int] = set()
         place.cache.set(SOURCE, "first")
 
     def start(self, worker: Any, count: int = 1) -> None:
+        self.pids.add(worker.pid)
         for _ in range(count):
             number = len(self.calls)
             redis = Resource("redis", self.place.proxy.url(f"c{number}"), id=f"c{number}")
@@ -98,11 +97,8 @@ class Tower:
         )
 
     def settle(self, condition: Callable[[], bool] | None = None) -> bool:
-        try:
-            self.journal.wait(condition or self.resting, STUCK)
-        except StillRunning:
-            return False
-        return True
+        """Until the condition holds, or nothing moves: threads may wait for each other inside a process."""
+        return at_rest(self.journal, condition or self.resting, pids=sorted(self.pids))
 
     def land(self) -> Flight:
         """Lets computations end and sleepers wake until all calls have come back."""

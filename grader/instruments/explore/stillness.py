@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 _TICK = os.sysconf("SC_CLK_TCK")
 
 
-def wants_to_run(pid: int) -> bool | None:
-    """Whether any thread of process `pid` is running, ready to run, or in the middle of input or output."""
-    try:
-        states = [_fields(stat)[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
-    except OSError:
-        return None
+def wants_to_run(pid: int, besides: int = 0) -> bool | None:
+    """Whether any thread of process `pid` is running, ready to run, or in the middle of input or output.
+
+    besides: a thread, by its kernel's number, that is not asked about: the one that asks.
+    """
+    states = []
+    for task in Path(f"/proc/{pid}/task").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # a thread that has just ended
+            if task.name != str(besides):
+                states.append(_fields(task / "stat")[0])
     return any(state in "RD" for state in states) if states else None
 
 
