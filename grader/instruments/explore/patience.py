@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 
 from grader.instruments.explore.limits import Limits
@@ -45,10 +47,17 @@ class Patience:
         return moved
 
     def restless(self) -> bool:
-        """Whether a caller that uses several connections may still be about to use another one by itself."""
-        lanes = [s.lane for s in self._stage.proxy.sessions]
+        """Whether a caller that uses several connections may still be about to use another one by itself.
+
+        Steps of other instruments count where two are under way at once: most callers wait for one before the next.
+        """
         for lane in self.lanes:
-            lane.plural = lane.plural or lanes.count(lane.name) > 1
+            sessions = lane.sessions
+            lane.plural = (
+                lane.plural
+                or sum(s.backend is not None for s in sessions) > 1
+                or sum(s.held is not None or s.current is not None for s in sessions) > 1
+            )
         plural = [lane for lane in self.lanes if lane.plural and not lane.ended]
         if not plural:
             return False
@@ -65,6 +74,9 @@ class Patience:
             if self._computes(lane):
                 self.renew()
                 return False
+        if wants_to_run(os.getpid(), besides=threading.get_native_id()):
+            self.renew()  # the caller may be waiting for us: for a stand-in, or for its client's thread
+            return False
         quiet = time.monotonic() - self._quiet
         listening = thinking and all(any(s.listens for s in lane.sessions) for lane in thinking)
         if others and quiet > (0.05 if listening else self.limits.patience) and not running:
