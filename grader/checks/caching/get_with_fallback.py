@@ -14,7 +14,25 @@ from grader.checks.running import Answer, Bench, Reply, Resource
 from grader.instruments.steps import Action
 
 RECOVERS = 60.0  # seconds
-TIMEOUT = 0.1  # of the client, when Redis hangs
+TIMEOUT = 0.1  # seconds of the client, when Redis hangs
+MOST = 20  # commands that are waited for in vain
+# A client that gives up at once where a real one would after its timeout: there the judge breaks the connection.
+DRIVER = """
+def __impatient__(url):
+    import redis as _redis, redis.connection
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    class Impatient(_redis.connection.UnixDomainSocketConnection):
+        def read_response(self, *args, **kwargs):
+            try:
+                return super().read_response(*args, **kwargs)
+            except _redis.ConnectionError:
+                raise _redis.TimeoutError("Timeout reading from socket") from None
+
+    global __client__
+    __client__ = _redis.Redis.from_url(url, connection_class=Impatient, retry=Retry(NoBackoff(), 0))
+"""
 FAULTS: dict[Action, str] = {
     "error": "is answered with an error",
     "cut before": "never arrives, the connection breaks",
@@ -72,10 +90,10 @@ def get_with_fallback(answer: Answer, bench: Bench) -> History:
     ((name, price),) = database.query("SELECT name, price FROM public.products WHERE id = %s", id)
     history = History((name, price))
     with Place(answer, bench, database) as place:
-        worker = place.worker()
+        worker = place.worker(driver=DRIVER)
 
-        def call(struck: str = "", **settings: Any) -> Call:
-            reply, asked = place.call(worker, "get_with_fallback", place.conn(), place.redis(**settings), id)
+        def call(struck: str = "") -> Call:
+            reply, asked = place.call(worker, "get_with_fallback", place.conn(), place.redis(), id)
             return Call(reply, asked, struck)
 
         history.miss, history.hit = call(), call()
@@ -165,13 +183,19 @@ def strike(
 
 
 def hang(history: History, place: Place, worker: Any, id: int) -> None:
-    """Redis takes commands and answers none; the client gives up on each after its timeout."""
-    redis = place.redis(socket_timeout=TIMEOUT)
-    impatient = Resource(redis.kind, redis.url, id="impatient", settings=redis.settings)
+    """Redis takes commands and answers none; the client gives up on each after its timeout, of virtual time."""
+    worker.call("__impatient__", place.redis().url)
+    redis = Resource("name", "__client__")
     for _ in range(2):
         place.journal.clear()
         place.journal.hold(lambda step: step.lane == "Redis")
-        reply = worker.call("__pooled__", "get_with_fallback", place.conn(), impatient, id)
+        pending = worker.start("__pooled__", "get_with_fallback", place.conn(), redis, id)
+        for _ in range(MOST):
+            place.journal.wait(lambda p=pending: bool(place.journal.held()) or p.done())  # type: ignore[misc]
+            for step in place.journal.held():
+                place.clock.advance(TIMEOUT)
+                step.cut("before")
+        reply = pending.result()
         asked = asks(place.journal.steps, place.journal.timeline())
         history.hanging.append(Call(reply, asked, "Redis hangs"))
         place.journal.let_go()
