@@ -75,7 +75,6 @@ def find_product(answer: Answer, bench: Bench) -> History:
             "INSERT INTO public.products (id, sku, name, category, brand, price) "
             "VALUES (%s, 'LATE-1', 'Late arrival', 'outdoor', 'Velo', 7.25)",
             later,
-            role="admin",
         )
         place.clock.advance(FORGOTTEN)
         history.inserted = ("Late arrival", Decimal("7.25"))

@@ -103,7 +103,7 @@ def get_product(answer: Answer, bench: Bench) -> History:
             history.hits.append(call(second, f"product {row[0]} once more, asked by another process", *row))
         history.left = place.keys()
         history.absent, _ = place.call(first, "get_product", place.conn(), place.redis(), 987_654_321)
-        database.execute("UPDATE public.products SET price = price + 1", role="admin")
+        database.execute("UPDATE public.products SET price = price + 1")
         place.clock.advance(DAY)
         for id, name, price in fresh[:3]:
             history.after.append(
