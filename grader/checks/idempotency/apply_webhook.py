@@ -10,6 +10,7 @@ from typing import Any
 from grader.checks.concurrency import Rehearsal, all_end
 from grader.checks.exercise import Ruling
 from grader.checks.idempotency.deliveries import (
+    PATIENT,
     History,
     Postman,
     State,
@@ -103,7 +104,7 @@ def apply_webhook(answer: Answer, bench: Bench) -> History:
         return sorted(rows)
 
     history = History()
-    with Rehearsal(answer, bench, database, callers=3) as rehearsal:
+    with Rehearsal(answer, bench, database, callers=3, limits=PATIENT) as rehearsal:
         post = Postman(answer, rehearsal, tables, observe, lambda e: [dict(e)], words)
 
         for kind, what, told in _plan(events, more, random):

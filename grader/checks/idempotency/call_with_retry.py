@@ -31,7 +31,7 @@ def __retry__(send, spend, clock, seed, method, headers, attempts, base, cap, de
     response = call_with_retry(request, policy, clock, _random_module.Random(seed))
     return [getattr(response, "status", None), getattr(response, "body", None)]
 """
-PATIENCE = 5.0  # seconds for one call, a safety net
+PATIENCE = 10.0  # seconds for one call, a safety net
 SEEDS = 24
 MOST_SENDS = 40  # more than any policy here allows
 KEY = {"Idempotency-Key": "k-1"}

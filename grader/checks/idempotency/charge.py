@@ -8,7 +8,7 @@ from typing import Any
 
 from grader.checks.concurrency import CONN, Part, Rehearsal, Scene, Seat, all_end, blame, covered, holds
 from grader.checks.exercise import Ruling, fail, unknown
-from grader.checks.idempotency.deliveries import DRIVER, ENOUGH, NEVER, PATIENCE, detail, waits
+from grader.checks.idempotency.deliveries import DRIVER, ENOUGH, NEVER, PATIENCE, PATIENT, detail, waits
 from grader.checks.idempotency.tables import Tables
 from grader.checks.idempotency.unit import lab
 from grader.checks.running import Answer, Bench, Database, Reply, Resource, Worker
@@ -246,7 +246,7 @@ def _together(
     def path(seat: Seat) -> str:
         return till.bank.socket(seat.name)
 
-    with Rehearsal(answer, bench, till.database, driver=CALLING) as rehearsal:
+    with Rehearsal(answer, bench, till.database, driver=CALLING, limits=PATIENT) as rehearsal:
         joined = join(rehearsal.stage, journal)
 
         def reset() -> None:

@@ -13,14 +13,15 @@ from typing import Any
 from grader.checks.concurrency import CONN, Part, Rehearsal, Scene, blame, covered, holds, left_open
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Reply, Resource, Worker
-from grader.instruments.explore import Run
+from grader.instruments.explore import Limits, Run
 from grader.verdict import Evidence
 
 State = list[list[str]]  # rows as text, JSON-safe
 NEVER = "An earlier call never came back, so this was not tried."
 ENOUGH = 5  # broken runs of one scene after which the rest is not played
 MOST = 100  # schedules of two deliveries
-PATIENCE = 3.0  # seconds for one delivery, a safety net
+PATIENCE = 10.0  # seconds for one delivery, a safety net
+PATIENT = Limits(patience=2, thinking=6)  # a busy machine is no reason to go on without a caller
 TRIES = 4  # deliveries of one message before its sender gives up
 
 

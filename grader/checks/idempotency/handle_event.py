@@ -10,6 +10,7 @@ from typing import Any
 from grader.checks.concurrency import Rehearsal, all_end
 from grader.checks.exercise import Ruling
 from grader.checks.idempotency.deliveries import (
+    PATIENT,
     History,
     Postman,
     State,
@@ -71,7 +72,7 @@ def handle_event(answer: Answer, bench: Bench) -> History:
         return sorted([str(c), str(p)] for c, p in points.items())
 
     history = History()
-    with Rehearsal(answer, bench, database, callers=3) as rehearsal:
+    with Rehearsal(answer, bench, database, callers=3, limits=PATIENT) as rehearsal:
         post = Postman(answer, rehearsal, tables, observe, lambda e: [dict(e)], words)
 
         def series(kind: str, what: str, *told: Event) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grader.checks.exercise import NotAnswered, Rejected, Ruling, fail, unknown
+from grader.checks.idempotency.deliveries import PATIENT
 from grader.checks.idempotency.tables import Tables
 from grader.checks.idempotency.unit import lab
 from grader.checks.running import Answer, Bench, Resource, Worker
@@ -103,7 +104,12 @@ class Place:
         if not value["ok"]:
             raise Rejected(f"The app does not start: {value['reason']}.")
         self.path = path
-        self.client = AppClient(path, journal=journal, timeout=4.0)
+        self.client = AppClient(path, journal=journal, timeout=10.0)
+
+    @property
+    def pid(self) -> int:
+        """Of the process, for whoever wants to know whether it sleeps."""
+        return self.worker.pid
 
     def kill(self) -> None:
         self.worker.kill()
@@ -337,6 +343,7 @@ def _schedules(shop: Shop) -> Exploration:
             symmetric=[(1, 2)],
             max_runs=TWO,
             stop=lambda run: bool(run.problem),
+            limits=PATIENT,
         )
         joined.end()
         extra.kill()

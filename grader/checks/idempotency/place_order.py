@@ -8,7 +8,7 @@ from typing import Any
 
 from grader.checks.concurrency import CONN, Part, Rehearsal, Scene, Seat, all_end, blame, covered, holds
 from grader.checks.exercise import Ruling, fail, unknown
-from grader.checks.idempotency.deliveries import DRIVER, ENOUGH, NEVER, PATIENCE, detail, waits
+from grader.checks.idempotency.deliveries import DRIVER, ENOUGH, NEVER, PATIENCE, PATIENT, detail, waits
 from grader.checks.idempotency.tables import Tables
 from grader.checks.idempotency.unit import lab
 from grader.checks.running import Answer, Bench, Database, Reply, Resource, Worker
@@ -114,9 +114,12 @@ class Office:
         return self.call("__relay__", self.broker.socket())
 
     def relay_until_out(self) -> None:
-        """As a scheduler does: again and again, also after a success."""
+        """As a scheduler does: again and again, also after a success, until all is out and nothing more comes."""
         for _ in range(CALLS):
-            self.relay()
+            before = len(self.broker.published)
+            idle = self.relay().ok and len(self.broker.published) == before
+            if idle and {number(m) for m in self.broker.published} >= {*self.orders()}:
+                return
 
     def orders(self) -> list[int]:
         return [id for (id,) in self.tables.rows("select id from public.orders order by id")]
@@ -255,7 +258,7 @@ def _together(
     def path(seat: Seat) -> str:
         return office.broker.socket(seat.name)
 
-    with Rehearsal(answer, bench, database, driver=CALLING) as rehearsal:
+    with Rehearsal(answer, bench, database, driver=CALLING, limits=PATIENT) as rehearsal:
         joined = join(rehearsal.stage, journal)
         place = [Part("place_order", CONN, dict(o)) for o in history.placed]
         relay = Part("__relay__", CONN, path)

@@ -11,6 +11,7 @@ from typing import Any
 from grader.checks.concurrency import Rehearsal, all_end
 from grader.checks.exercise import Ruling
 from grader.checks.idempotency.deliveries import (
+    PATIENT,
     History,
     Postman,
     State,
@@ -79,7 +80,7 @@ def upsert_price(answer: Answer, bench: Bench) -> History:
         return sorted([s, f"{p:.2f}", a.astimezone(UTC).isoformat(sep=" ")] for s, p, a in newest.values())
 
     history = History()
-    with Rehearsal(answer, bench, database, callers=3) as rehearsal:
+    with Rehearsal(answer, bench, database, callers=3, limits=PATIENT) as rehearsal:
         post = Postman(answer, rehearsal, tables, observe, lambda m: m, words)
 
         def series(kind: str, what: str, *messages: Message) -> None:
