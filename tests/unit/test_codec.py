@@ -99,6 +99,28 @@ def test_a_channel_carries_messages_split_anywhere():
     assert receiver.receive(5) is None
 
 
+def test_descriptors_reach_only_who_takes_them():
+    for takes in (True, False):
+        left, right = socket.socketpair()
+        here, there = socket.socketpair()
+        sender, receiver = Channel(left), Channel(right)
+        receiver.files = [] if takes else None
+        sender.send({"n": 1})
+        sender.send({"text": "x" * 100_000}, [there.fileno()])
+        there.close()
+        assert receiver.receive(5) == {"n": 1}
+        assert len(receiver.receive(5)["text"]) == 100_000
+        if takes:
+            (file,) = receiver.files
+            with socket.socket(fileno=file) as got:
+                got.sendall(b"hello")
+            assert here.recv(10) == b"hello"
+        else:
+            assert here.recv(10) == b""  # the kernel has closed what nobody took
+        for sock in (left, right, here):
+            sock.close()
+
+
 @pytest.mark.parametrize(
     ("raw", "error"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
@@ -39,6 +40,18 @@ def test_requests_are_really_concurrent(path: str) -> None:
     with AppClient(path) as client:
         calls = [client.start("GET", "/meet") for _ in range(50)]
         assert [c.result().json() for c in calls] == [50] * 50
+
+
+def test_an_app_takes_over_a_socket_that_listens_already(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(8)
+        with AppClient(path) as client:
+            early = client.start("GET", "/nowhere")  # waits until somebody accepts it
+            assert serve.start(FastAPI(), listener)["ok"]
+            assert early.result().status == 404
+            assert serve.stop(path)["stopped"]
+            assert client.request("GET", "/nowhere").ended == "broken"
 
 
 def test_lifespan_is_honoured(path: str) -> None:
