@@ -6,12 +6,18 @@ One module an exercise; importing them here, in the lab's order, registers them.
 # isort: off
 from grader.checks.authentication.unit import lab
 from grader.checks.authentication import store_password
+from grader.checks.authentication import login
 from grader.checks.authentication import verify_token
 from grader.checks.authentication import refresh
+from grader.checks.authentication import oauth_callback
+from grader.checks.authentication import reset_password
 
 __all__ = [
     "lab",
+    "login",
+    "oauth_callback",
     "refresh",
+    "reset_password",
     "store_password",
     "verify_token",
 ]

@@ -215,7 +215,8 @@ def _schedules(shop: Shop, here: Served) -> Exploration:
         now = shop.customer(shop.ada).password
         return "" if now == won[0] else f"{won[0]} was answered with success, but the password is {now}"
 
-    with Stage(shop.database.url(), shop.database.url("admin"), callers=2) as stage:
+    urls = shop.database.url(), shop.database.url("admin")
+    with Stage(*urls, callers=2, folder=str(shop.folder)) as stage:
         return explore(
             stage,
             [caller(stage, 1), caller(stage, 2)],

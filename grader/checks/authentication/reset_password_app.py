@@ -54,10 +54,10 @@ def __hash_password__(password):
     return f"$argon2id$v=19$m=65536,t=3,p=4${salt}${digest}"
 
 
-def __open__(path, url, clock):
+def __open__(listener, url, clock):
     from grader.instruments.clock import connect
 
-    return __serve__(path, "reset_password", url, __send_mail__, __hash_password__, connect(clock))
+    return __serve__(listener, "reset_password", url, __send_mail__, __hash_password__, connect(clock))
 
 
 def __mails__(wanted):
@@ -118,9 +118,9 @@ class Shop:
         self.ada, self.bob = (f"{n}{random.randrange(1000, 9999)}@example.com" for n in ("ada", "bob"))
         self.stranger = f"eve{random.randrange(1000, 9999)}@example.com"
         self.ids = dict(zip((self.ada, self.bob), random.sample(range(10, 9999), 2), strict=True))
-        rows = "".join(
+        rows = ";".join(
             f"INSERT INTO public.customers VALUES ({number}, '{email}', '{hashed(f'old {email}')}');"
-            f"INSERT INTO public.sessions VALUES ('{email}-1', {number}), ('{email}-2', {number});"
+            f"INSERT INTO public.sessions VALUES ('{email}-1', {number}), ('{email}-2', {number})"
             for email, number in self.ids.items()
         )
         self.tables = Tables(self.database, SCHEMA, rows)

@@ -34,10 +34,10 @@ class _Counted:
                 _quiet.notify_all()
 
 
-def __serve__(path, build, *args):
+def __serve__(listener, build, *args):
     app = globals()[build](*args)
     problem = _serve._why_no_app(app)
-    return {"ok": False, "reason": problem} if problem else _serve.start(_Counted(app), path)
+    return {"ok": False, "reason": problem} if problem else _serve.start(_Counted(app), listener)
 
 
 def __quiet__(also=None):
@@ -48,8 +48,8 @@ def __quiet__(also=None):
             _patience[0] = 0.05
 
 
-def __raised__(path):
-    return [error["type"] for error in _serve._running[path].watched.errors]
+def __raised__():
+    return [error["type"] for running in _serve._running.values() for error in running.watched.errors]
 
 
 def __seed__(number):
@@ -93,9 +93,7 @@ class Served:
 
     def refuse_stub(self, exchange: Exchange) -> None:
         """Raises NotAnswered where that reply came of a handler that is still to be written."""
-        if exchange.status == 500 and self.worker.call("__raised__", self.path).value == [
-            "NotImplementedError"
-        ]:
+        if exchange.status == 500 and self.worker.call("__raised__").value == ["NotImplementedError"]:
             raise NotAnswered
 
     def kill(self) -> None:

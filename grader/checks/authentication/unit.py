@@ -12,15 +12,21 @@ import json
 import secrets
 import unicodedata
 import uuid
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import argon2
+import httpx
 import psycopg
+from fastapi import BackgroundTasks, Cookie, FastAPI, Header, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse
 from joserfc import jwk, jws, jwt
 from joserfc.errors import JoseError
 from psycopg.rows import dict_row
 from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
+from pydantic import BaseModel
 
 from grader.shop.errors import InvalidCredentials, InvalidToken, TooManyAttempts
 """,

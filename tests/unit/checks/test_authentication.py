@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from grader.checks.authentication import lab
+from grader.checks.authentication.browser import _rewritten
 from grader.checks.authentication.forgery import Mint
+from grader.checks.authentication.oauth_callback import SAID
 from grader.checks.authentication.refresh import doubled, survived
 from grader.checks.authentication.store_password import weakness
 from grader.checks.authentication.verify_token import START, History, Shown
@@ -93,3 +95,29 @@ def test_of_two_calls_with_one_token_one_may_win_and_nobody_keeps_it():
     assert "two new ones" in holds([races(0, won, won)], doubled, expected="one").happened
     assert "still works" in holds([races(1, won, lost)], survived, expected="none").happened
     assert "LockNotAvailable" in holds([races(0, won, broken)], survived, expected="none").happened
+
+
+def quoted_in_rejects(exercise: str) -> set[str]:
+    lines = [p.read_text().splitlines()[0] for p in (VARIANTS / exercise).glob("reject_*.py")]
+    return {quote for line in lines for quote in re.findall(r'"([^"]*)"', line)}
+
+
+def test_every_attack_on_a_login_elsewhere_gets_past_a_variant_that_names_it():
+    attacks = [
+        *SAID.values(),
+        "an ID token of the partner that names the other provider as its issuer",
+        "Mallory's callback in a browser that began nothing",
+        "Mallory's callback in a browser that began a login",
+        "a callback 11 minutes after the login began",
+        "Alice's code in a login that Mallory began",
+        "a login begun with the partner comes back from the other provider",
+        "the cookies from before the login, in another browser",
+        "the cookie of a login, with Alice's name changed into Bob's",
+    ]
+    quotes = quoted_in_rejects("oauth_callback")
+    assert [a for a in attacks if not any(q.split(":")[0] in a for q in quotes)] == []
+
+
+def test_a_cookie_is_rewritten_where_it_is_text_and_where_it_is_base64():
+    assert _rewritten("http://id|alice", "alice", "bob") == "http://id|bob"
+    assert _rewritten("eyJzdWIiOiAiYWxpY2UifQ.tag", "alice", "bob") == "eyJzdWIiOiAiYm9iIn0.tag"
