@@ -6,6 +6,7 @@ gradebook, one submission at a time, as results come in), summary.
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -35,6 +36,7 @@ def grade(
     """Grades every submission of `lab`. Raises CannotGrade, LedgerFull, CatalogError or SeedError."""
     started = time.monotonic()
     course = OpenedLab(lab)
+    gc.freeze()  # what was imported stays: collections over a long run need not walk it
     with course.locked():
         box, weaknesses = proven_box(options.box, elsewhere=bool(options.scheduler))
         summary = Summary(course.lab, box, weaknesses=weaknesses)
