@@ -5,6 +5,8 @@ resp        the Redis wire proxy                    pgwire, pgsteps   the Postgr
 explore     every schedule of concurrent calls      joining           Redis, HTTP and sleeps in those schedules
 faults      one fault, or two, at every boundary    clock             one virtual clock for all
 serve       the learner's app, run for real         callers           who calls it from outside
-standin     HTTP services of the judge's own: provider (payments), broker (messages), oidc (logins); webhooks
+standin     HTTP services of the judge's own: provider (payments), broker (messages), mailbox (a queue), oidc (logins);
+            webhooks
+storm       retries simulated: herds and overload
 plans, work what a query's plan says, and what it costs
 """

@@ -45,7 +45,11 @@ def storm_picture(
         axes.set(xlabel="seconds (shaded: the service is slow)", ylim=(0, None))
     left.set_title("sent, a second")
     right.set_title("answered in time, a second")
-    left.legend(loc="center right")
+    # One line needs no legend beside it, only its name above both panels.
+    if len(storms) > 1:
+        left.legend(loc="center right")
+    else:
+        figure.suptitle(next(iter(storms), ""), fontsize=11)
     ends = [
         f"{name}: {sent[-1]} sent and {ok[-1]} answered in the last second"
         for name, (sent, ok) in storms.items()

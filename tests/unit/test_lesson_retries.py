@@ -9,6 +9,7 @@ import pytest
 
 from grader.instruments.storm import Trying, at_once, exponential, full_jitter, herd, storm
 from grader.notebook.deliveries import orders
+from grader.notebook.weather import Weather
 from grader.show.crashes import CrashLane, crashes_svg, crashes_text, short
 from grader.show.exchanges import Unanswered, exchanges_svg, exchanges_text
 from grader.show.storms import herd_picture, storm_picture
@@ -117,3 +118,15 @@ def test_the_plots_say_their_figures():
     picture = storm_picture({"none": (found.sent, found.answered)}, (1, 2))
     ElementTree.fromstring(picture.drawn)
     assert f"{found.sent[-1]} sent" in repr(picture)
+
+
+@pytest.mark.parametrize(("load", "back"), [(30, "back after"), (35, "not back within a minute")])
+def test_three_attempts_are_harmless_below_a_third_of_the_capacity(load, back):
+    assert back in repr(Weather(load, 3))
+
+
+def test_the_sliders_leave_a_still_picture_where_nothing_moves():
+    shown = Weather(30, 2)._repr_mimebundle_()
+    assert "application/vnd.jupyter.widget-view+json" in shown
+    assert shown["text/html"].startswith("<img")
+    assert "30 a second, 2 attempts" in shown["text/plain"]
