@@ -72,7 +72,8 @@ class JudgedAnswer:
         worker = WorkerHandle(Channel(sock), pid, self._place, dict(callbacks or {}))
         self._workers.append(worker)
         source = "" if self._exercise.kind == "sql" and SQL_MAGIC.match(self.source) else self.source
-        worker.load(self._context, source, driver, dict(environ or {}), self._exercise.binds, start_timeout)
+        binds, process = self._exercise.binds, len(self._workers)
+        worker.load(self._context, source, driver, dict(environ or {}), binds, start_timeout, process)
         return worker
 
     def helper(self, driver: str) -> WorkerHandle:

@@ -41,8 +41,10 @@ class WorkerHandle:
         environ: dict[str, str],
         binds: tuple[str, ...],
         timeout: float,
+        process: int = 0,
     ) -> None:
-        message = {"op": "load", "context": context, "source": source, "driver": driver}
+        """process: number of the answer's process; no two have one, see `own_hash`."""
+        message = {"op": "load", "context": context, "source": source, "driver": driver, "process": process}
         self._send({**message, "environ": environ, "binds": list(binds)})
         deadline = time.monotonic() + timeout
         while True:

@@ -19,6 +19,7 @@ from typing import Any
 
 from grader.checks.running import Resource
 from grader.judge.codec import Channel, TooLarge, decode, encode
+from grader.judge.own_hash import own_hash
 from grader.judge.resources import Resources
 
 OUTPUT_LIMIT = 10_000  # characters kept of what one call prints
@@ -123,6 +124,7 @@ class WorkerProcess:
 
     def _load(self, message: dict[str, Any]) -> None:
         os.environ.update(message["environ"])
+        self.namespace["hash"] = own_hash(message["process"])
         reply: dict[str, Any] = {"op": "loaded"}
         try:
             exec(compile(message["context"], "<context>", "exec"), self.namespace)
