@@ -202,7 +202,8 @@ class VirtualClock:
             watchers = list(self._watchers)
         for told in watchers:
             told()
-        with self.changed:
+        with self.changed:  # who is due sleeps no more, also before its thread has noticed
+            self._asleep = {who: due for who, due in self._asleep.items() if due > self._us}
             self.changed.notify_all()
 
 

@@ -17,7 +17,7 @@ from grader.instruments.steps import Journal, Step
 
 LOOK = 0.002  # seconds between two looks
 QUICK = 10  # looks before processes are looked at, which costs more
-LOOKS = 60  # that find everything at rest, one after the other
+LOOKS = 100  # that find everything at rest, one after the other
 MOST = 5000  # new steps after which somebody only asks again and again
 COMPUTING = 2.0  # seconds of processor time in which nothing was asked of anybody
 

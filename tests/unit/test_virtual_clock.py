@@ -123,3 +123,18 @@ def test_whoever_asks_after_the_end_is_told(folder: Path) -> None:
     clock.close()
     with pytest.raises((RuntimeError, OSError)):
         answer.now()
+
+
+def test_whoever_is_due_sleeps_no_more_at_once() -> None:
+    clock = VirtualClock(sleeping="hold")
+    threads = [threading.Thread(target=clock.sleep, args=(n,)) for n in (1, 5)]
+    for thread in threads:
+        thread.start()
+    clock.wait_for_sleepers(2)
+    with clock.changed:  # nobody can wake up meanwhile
+        clock.advance(2)
+        assert len(clock.sleepers) == 1
+    clock.advance(3)
+    for thread in threads:
+        thread.join()
+    assert clock.elapsed() == 5
