@@ -73,3 +73,11 @@ class TooManyAttempts(ShopError):
 
 class InvalidToken(ShopError):
     """A token is forged, expired, revoked or not meant for us."""
+
+
+class InvalidKey(ShopError):
+    """An API key is unknown, malformed, over or revoked; deliberately does not say which."""
+
+
+class MissingScope(ShopError):
+    """The key is good, but not for this."""

@@ -15,6 +15,7 @@ import builtins as _builtins
 def __knock__(conn, redis, clock, attempts):
     """Makes each attempt on the connection as a pool hands it out; how it was answered, as plain values."""
     answers = []
+    conn.close = lambda: None  # a pool's connection outlives `with conn:`
     for email, password, ip in attempts:
         __work__["costs"] = []
         try:

@@ -1,0 +1,657 @@
+"""`api_keys`: keys that programs show: made, looked up, limited, replaced and taken back."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+
+from grader.checks.authentication.hash_work import DRIVER as COUNTING
+from grader.checks.authentication.unit import lab
+from grader.checks.concurrency import CONN, Part, Rehearsal, Scene, all_end, covered, holds
+from grader.checks.exercise import NotAnswered, Ruling, fail, unknown
+from grader.checks.running import Answer, Bench, Database, Reply, Resource
+from grader.instruments.clock import VirtualClock
+from grader.instruments.explore import Run
+from grader.verdict import Evidence
+
+SCHEMA = """
+CREATE TABLE api_keys (
+    id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    owner_id   bigint NOT NULL,
+    prefix     text NOT NULL UNIQUE,
+    key_hash   text NOT NULL,
+    scopes     text[] NOT NULL,
+    created_at timestamptz NOT NULL,
+    expires_at timestamptz,
+    rotated_at timestamptz,
+    revoked_at timestamptz
+);
+"""
+CROWD = """
+INSERT INTO public.api_keys (owner_id, prefix, key_hash, scopes, created_at)
+SELECT n, 'shop_' || pg_catalog.left(pg_catalog.md5(n::text || %s), 10), pg_catalog.md5(n::text) || pg_catalog.md5(n::text),
+       '{orders:read}', '2029-01-01 12:00+00'
+  FROM pg_catalog.generate_series(1, 4000) n
+"""
+DRIVER = """
+def __do__(conn, clock, calls):
+    '''Makes each call [name, *arguments]; how it ended, as plain values: the pool's view of it.'''
+    answers = []
+    conn.close = lambda: None  # a pool's connection outlives `with conn:`
+    for name, *args in calls:
+        __work__["costs"] = []
+        try:
+            value = globals()[name](conn, *args, clock)
+        except NotImplementedError:
+            raise
+        except Exception as error:
+            own = type(error).__module__.split(".")[0] not in ("psycopg", "builtins", "argon2", "pwdlib", "binascii")
+            more = repr(sorted((k, repr(v)) for k, v in vars(error).items()))
+            answers.append(["raised", type(error).__name__, own or type(error) is ValueError, str(error), more])
+        else:
+            plain = isinstance(value, (int, str, type(None)))
+            answers.append(["returned", value if plain else repr(value)])
+        answers[-1].append(len(__work__["costs"]))
+        if not conn.closed:
+            conn.rollback()
+            conn.autocommit = False
+    return answers
+
+def __seed__(number):
+    import random
+    random.seed(number)
+"""
+READ, WRITE, READ_ALL = "orders:read", "orders:write", "orders:read_all"
+HOUR = 3600.0
+SHORTEST_PREFIX, SHORTEST_SECRET, SHORTEST_HASH = 8, 22, 22  # characters; 22 of base64 are 128 bits
+ALIKE = 8  # equal characters at one end of two secrets: what is counted, or a clock's, not chance
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a call ended. how: "returned" | "raised". typed: an exception of the shop's or the answer's own."""
+
+    what: str
+    how: str = ""
+    value: Any = None
+    type: str = ""
+    typed: bool = False
+    text: str = ""
+    more: str = ""
+    hashes: int = 0
+
+    @property
+    def refused(self) -> bool:
+        return self.how == "raised" and self.typed
+
+    @property
+    def reply(self) -> tuple[str, str, str]:
+        return (self.type, self.text, self.more)
+
+    def line(self) -> str:
+        if not self.how:
+            return "did not come back"
+        return (f"raised {self.type}: {self.text}" if self.how == "raised" else f"returned {self.value!r}")[
+            :100
+        ]
+
+
+def said(what: str, row: list[Any]) -> Said:
+    if row[0] == "returned":
+        return Said(what, "returned", row[1], hashes=int(row[-1]))
+    _, kind, typed, text, more, hashes = row
+    return Said(what, "raised", None, kind, typed is True, text, more, int(hashes))
+
+
+@dataclass
+class Key:
+    """A key that was made: its text, and its row as JSON."""
+
+    text: str
+    row: dict[str, Any]
+
+    @property
+    def prefix(self) -> str:
+        return str(self.row.get("prefix", ""))
+
+    @property
+    def secret(self) -> str:
+        """What follows the prefix."""
+        start = self.text.find(self.prefix)
+        return self.text[start + len(self.prefix) :] if start >= 0 else ""
+
+
+@dataclass
+class History:
+    """calls: how each ended, by name of its series. keys: by name."""
+
+    calls: dict[str, list[Said]] = field(default_factory=dict)
+    keys: dict[str, Key] = field(default_factory=dict)
+    everything: str = ""  # all rows, as text
+    statements: list[str] = field(default_factory=list)  # of one check
+    scans: list[str] = field(default_factory=list)  # statements of it that read the whole table
+    rewritten: bool = False
+    rotations: Scene | None = None
+    hung: bool = False
+
+    def table(self, name: str) -> Evidence:
+        rows = [[c.what, c.line()] for c in self.calls.get(name, [])]
+        return Evidence("table", "The calls", {"columns": ["call", "outcome"], "rows": rows})
+
+    def first_other(self, name: str, *wanted: str | int) -> Ruling:
+        """FAIL at the first call of a series that did not end as wanted: an owner, "invalid" or "no scope"."""
+        found = self.calls.get(name, [])
+        if len(found) < len(wanted):
+            return unknown("An earlier call did not end as it must, so this was not tried.")
+        for one, want in zip(found, wanted, strict=False):
+            if self.word(one) != want:
+                expected = want if isinstance(want, int) else WORDS[want]
+                return fail(f"{one.what}: {expected}", one.line(), evidence=[self.table(name)])
+        return True
+
+    def word(self, one: Said) -> str | int:
+        if one.how == "returned":
+            return one.value if type(one.value) is int else "?"
+        if not one.refused:
+            return "?"
+        bad = self.calls["bad"][0] if self.calls.get("bad") else None
+        return "invalid" if bad and one.type == bad.type else "no scope"
+
+
+WORDS = {"invalid": "InvalidKey", "no scope": "MissingScope"}
+
+
+class Counter:
+    """The table, the clock, and two processes that use it."""
+
+    def __init__(self, answer: Answer, bench: Bench) -> None:
+        self.random = bench.random("keys")
+        self.database: Database = bench.database("empty")
+        self.database.connection("learner").execute(SCHEMA)
+        self.admin = self.database.connection("admin")
+        self.admin.execute(CROWD, [str(self.random.random())])
+        self.admin.execute("ANALYZE public.api_keys")
+        self.clock = VirtualClock()
+        self.at = Resource("clock", self.clock.serve(bench.scratch(), "keys"), id="clock")
+        self.history = History()
+        self.rehearsal = Rehearsal(answer, bench, self.database, callers=2, driver=COUNTING + DRIVER)
+
+    def close(self) -> None:
+        self.rehearsal.__exit__(None, None, None)
+        self.clock.close()
+
+    def part(self, *calls: list[Any]) -> Part:
+        return Part("__do__", CONN, self.at, list(calls))
+
+    def run(self, *calls: tuple[str, list[Any]]) -> list[Said]:
+        """One process makes these calls, each with its description."""
+        reply = self.rehearsal.rescue(self.part(*(c for _, c in calls)), timeout=20.0)
+        if reply.error is not None and reply.error.kind == "not_answered":
+            raise NotAnswered
+        return self._read([what for what, _ in calls], reply)
+
+    def elsewhere(self, *calls: tuple[str, list[Any]]) -> tuple[list[Said], Run]:
+        """Another process makes them; its statements are seen."""
+        run = self.rehearsal.alone(self.part(*(c for _, c in calls)), reset=lambda: None)
+        reply = run.replies[0] if run.finished else None
+        return self._read([what for what, _ in calls], reply), run
+
+    def _read(self, whats: list[str], reply: Reply | None) -> list[Said]:
+        rows = reply.value if reply is not None and reply.ok and isinstance(reply.value, list) else None
+        self.history.hung = self.history.hung or rows is None
+        return [said(w, r) for w, r in zip(whats, rows, strict=True)] if rows is not None else []
+
+    def keep(self, name: str, *calls: tuple[str, list[Any]]) -> list[Said]:
+        found = self.run(*calls)
+        self.history.calls.setdefault(name, []).extend(found)
+        return found
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Those of the answer's making."""
+        found = self.admin.execute(
+            "SELECT pg_catalog.row_to_json(k)::text FROM public.api_keys k WHERE owner_id > 4000 ORDER BY id"
+        ).fetchall()
+        return [json.loads(text) for (text,) in found]
+
+    def learn(self, name: str, one: Said) -> Key | None:
+        """Remembers the key that a call gave, with the row that is its."""
+        if not isinstance(one.value, str):
+            return None
+        known = {key.row["id"] for key in self.history.keys.values() if key.row}
+        mine = [row for row in self.rows() if row["id"] not in known]
+        key = Key(one.value, next((r for r in mine if r["prefix"] and r["prefix"] in one.value), {}))
+        self.history.keys[name] = key
+        return key
+
+    def make(self, name: str, owner: int, scopes: list[str]) -> Key | None:
+        (one,) = self.keep(
+            "made", (f"create_key for {owner} with {scopes}", ["create_key", owner, scopes])
+        ) or [Said("create_key")]
+        return self.learn(name, one)
+
+
+@lab.exercise(
+    "api_keys",
+    binds=("create_key", "check_key", "rotate_key", "revoke_key"),
+    points=5,
+    read="08-authentication: API keys",
+    coverage=lambda h: (
+        f"{sum(map(len, h.calls.values()))} calls one after the other; {covered(*[h.rotations] if h.rotations else [])}"
+    ),
+    hints=(
+        "Somebody reads the table, or a line of your log; what may they do with it? And how is the right row found among "
+        "millions if what is stored is not what is shown?",
+        "A long random key needs no slow hash, since nobody guesses it. Part of it may be public: that part finds the row. "
+        "Which of two rotations at once won must be decided by the statement that marks the old key.",
+        "Begin each key with a public, unique part and look it up by equality; compare the hash of the whole; only then "
+        "look at the moments and the scopes. Rotate with one conditional UPDATE that gives owner and scopes back.",
+    ),
+)
+def api_keys(answer: Answer, bench: Bench) -> History:
+    counter = Counter(answer, bench)
+    try:
+        _drive(counter)
+    finally:
+        counter.close()
+    return counter.history
+
+
+def _drive(counter: Counter) -> None:
+    history, random = counter.history, counter.random
+    owner = random.randrange(5000, 6000)
+    seed = Part("__seed__", random.randrange(2**32))
+    counter.rehearsal.rescue(seed)
+    one = counter.make("first", owner, [READ, WRITE])
+    two = counter.make("second", owner + 1, [READ])
+    all_ = counter.make("third", owner + 2, [READ_ALL])
+    none = counter.make("fourth", owner + 3, [])
+    if not (one and two and all_ and none) or not all(k.row for k in history.keys.values()):
+        return
+    history.everything = json.dumps(counter.rows())
+
+    def check(key: Key, scope: str, what: str) -> tuple[str, list[Any]]:
+        return (f"{what}, asked for {scope}", ["check_key", key.text, scope])
+
+    counter.keep("bad", *bad_keys(one, two, random))
+    counter.keep(
+        "plain",
+        check(one, READ, "a key with read and write"),
+        check(two, READ, "a key with read"),
+        check(one, WRITE, "a key with read and write"),
+    )
+    counter.keep(
+        "scopes",
+        check(two, WRITE, "a key with orders:read"),
+        check(two, "orders", "a key with orders:read"),
+        check(two, "orders_read", "a key with orders:read"),
+        check(two, READ_ALL, "a key with orders:read"),
+        check(all_, READ, "a key with orders:read_all"),
+        check(none, READ, "a key without scopes"),
+    )
+    before = counter.rows()
+    stamps = counter.admin.execute(
+        "SELECT xmin::text, ctid::text FROM public.api_keys ORDER BY id"
+    ).fetchall()
+    found, run = counter.elsewhere(check(two, READ, "the same key in another process"))
+    history.calls["plain"] += found
+    _look_at(counter, run)
+    after = counter.admin.execute("SELECT xmin::text, ctid::text FROM public.api_keys ORDER BY id").fetchall()
+    history.rewritten = stamps != after or before != counter.rows()
+    if history.hung or any(history.word(c) not in (owner, owner + 1) for c in history.calls["plain"]):
+        return
+
+    counter.rehearsal.alone(seed, reset=lambda: None)
+    made, _ = counter.elsewhere(("create_key in another process", ["create_key", owner, [READ, WRITE]]))
+    if made:
+        counter.learn("elsewhere", made[0])
+    _rotate(counter, one, owner)
+    _revoke(counter, owner)
+    if not history.hung:
+        _race(counter, owner)
+
+
+def bad_keys(one: Key, two: Key, random: Any) -> list[tuple[str, list[Any]]]:
+    middle = len(one.text) - len(one.secret) // 2
+    other = "A" if one.text[middle] != "A" else "B"
+    texts = {
+        "one character of the secret changed": one.text[:middle] + other + one.text[middle + 1 :],
+        "its last character missing": one.text[:-1],
+        "one character more": one.text + "x",
+        "the prefix alone": one.prefix,
+        "the prefix of one key with the secret of another": one.text[: -len(one.secret)] + two.secret,
+        "a prefix nobody has": one.text.replace(one.prefix, f"shop_{random.randrange(10**9, 10**10)}"),
+        "an empty text": "",
+        "some text": "open sesame",
+        "SQL": "shop_' OR 1=1 --",
+        "with a character beyond ASCII": one.text[:-1] + "é",
+        "with a NUL": one.text + "\0",
+        "100,000 characters": one.text * (100_000 // max(len(one.text), 1)),
+    }
+    return [(what, ["check_key", text, READ]) for what, text in texts.items()]
+
+
+def _look_at(counter: Counter, run: Run) -> None:
+    """What the one check of a run asked of the database."""
+    ends = ("BEGIN", "COMMIT", "ROLLBACK", "START", "SET ", "SAVEPOINT", "RELEASE")
+    asked = [s for s in run.statements if not s.text.lstrip().upper().startswith(ends)]
+    counter.history.statements = [s.text for s in asked]
+    learner = counter.database.connection("learner")
+    for one in asked:
+        try:
+            ((plan,),) = learner.execute(f"EXPLAIN (GENERIC_PLAN, FORMAT JSON) {one.sql}").fetchall()
+        except psycopg.Error:  # what cannot be explained is no look-up either
+            counter.history.scans.append(one.text)
+            continue
+        if '"Seq Scan"' in json.dumps(plan):
+            counter.history.scans.append(one.text)
+
+
+def _rotate(counter: Counter, one: Key, owner: int) -> None:
+    history = counter.history
+
+    def checks(name: str, *keys: tuple[str, Key | None]) -> None:
+        counter.keep(name, *((what, ["check_key", key.text if key else "", READ]) for what, key in keys))
+
+    made = counter.run(("rotate_key", ["rotate_key", one.text]))
+    history.calls["rotated"] = made
+    newer = counter.learn("rotated", made[0]) if made else None
+    if newer is None:
+        return
+    counter.keep(
+        "overlap",
+        ("the new key at once", ["check_key", newer.text, READ]),
+        ("the new key, asked for the other scope", ["check_key", newer.text, WRITE]),
+        ("the old key at once", ["check_key", one.text, READ]),
+        ("the new key, asked for a scope that the old one did not have", ["check_key", newer.text, READ_ALL]),
+    )
+    counter.keep("overlap", ("the old key, rotated once more", ["rotate_key", one.text]))
+    counter.keep("overlap", ("a wrong secret, rotated", ["rotate_key", one.text[:-4] + "aaaa"]))
+    ending = counter.make("ending", owner, [READ])
+    if ending:
+        counter.admin.execute(
+            "UPDATE public.api_keys SET expires_at = %s WHERE prefix = %s",
+            [counter.clock.now() + timedelta(hours=1), ending.prefix],
+        )
+        checks("before", ("a key that an administrator lets end in an hour", ending))
+        counter.run(("rotate_key", ["rotate_key", ending.text]))
+    counter.clock.advance(23 * HOUR)
+    checks("day", ("the old key after 23 hours", one), ("the new key after 23 hours", newer))
+    checks("ended", ("a key that was to end after an hour, rotated, after 23 hours", ending))
+    counter.keep("ended", ("that key, rotated", ["rotate_key", ending.text if ending else ""]))
+    counter.clock.advance(2 * HOUR)
+    checks("later", ("the old key after 25 hours", one), ("the new key after 25 hours", newer))
+
+
+def _revoke(counter: Counter, owner: int) -> None:
+    history = counter.history
+    victim, other = counter.make("victim", owner, [READ]), counter.make("bystander", owner, [READ])
+    if not victim or not other:
+        return
+    warm = ("a key", ["check_key", victim.text, READ])
+    counter.run(warm)
+    counter.elsewhere(warm)
+    revoke = ["revoke_key", victim.prefix]
+    counter.keep("revoked", ("revoke_key", revoke), ("a key that was just revoked", warm[1]))
+    there, _ = counter.elsewhere(("a key that another process just revoked", warm[1]))
+    history.calls["revoked"] += there
+    counter.keep(
+        "revoked",
+        ("a revoked key, rotated", ["rotate_key", victim.text]),
+        ("another key of the same owner", ["check_key", other.text, READ]),
+    )
+    rotated = counter.run(("rotate_key", ["rotate_key", other.text]))
+    newest = counter.learn("newest", rotated[0]) if rotated else None
+    if newest:
+        counter.keep(
+            "revoked later",
+            ("revoke_key of a key in its last 24 hours", ["revoke_key", other.prefix]),
+            ("that key", ["check_key", other.text, READ]),
+            ("its successor", ["check_key", newest.text, READ]),
+        )
+
+
+def _race(counter: Counter, owner: int) -> None:
+    """Two rotations of one key at once. The state of a run: how many rows there are more."""
+    key = counter.make("raced", owner, [READ])
+    if key is None:
+        return
+    counter.rehearsal.dismiss()
+    keep = counter.rehearsal.keep({"api_keys": "owner_id > 4000"})
+    rotate = counter.part(["rotate_key", key.text])
+    counter.history.rotations = counter.rehearsal.play(
+        "two rotations of one key", [rotate, rotate], reset=keep, wrong=twice, reduce=True, max_runs=40
+    )
+
+
+def answers(run: Run) -> list[Said]:
+    rows = [
+        r.value[0] for r in run.replies if r is not None and r.ok and isinstance(r.value, list) and r.value
+    ]
+    return [said("rotate_key", row) for row in rows]
+
+
+def twice(run: Run) -> str:
+    found = answers(run)
+    given = [s for s in found if isinstance(s.value, str)]
+    if len(given) > 1:
+        return "one key has two successors"
+    for one in found:
+        if one not in given and not one.refused:
+            return f"the other call {one.line()}"
+    return "" if given else "neither of the two got a successor"
+
+
+@api_keys.property(
+    weight=0,
+    misconception="What is not committed when the call returns is rolled back by whoever gets the connection next.",
+)
+def works(history: History) -> Ruling:
+    """A key that was made is stored, and accepted for its scopes, in another process too."""
+    for one in history.calls.get("made", [])[:4]:
+        if not isinstance(one.value, str) or not one.value.startswith("shop_"):
+            return fail(f"{one.what}: a key that begins with shop_", one.line())
+    if len(history.calls.get("made", [])) < 4:
+        return fail("create_key returns a key", "it did not come back")
+    for key in history.keys.values():
+        if not key.row:
+            return fail(
+                "a row in api_keys whose prefix is how the key begins",
+                "there is none: it was not committed, or its prefix is not part of the key",
+            )
+    if len({key.prefix for key in history.keys.values()}) < len(history.keys):
+        return fail("another prefix for each key", "two keys have the same")
+    for one in history.calls.get("plain", []):
+        if type(one.value) is not int:
+            return fail(f"{one.what}: the owner's id", one.line(), evidence=[history.table("plain")])
+    first, second = history.keys["first"], history.keys["second"]
+    owners = [first.row["owner_id"], second.row["owner_id"], first.row["owner_id"], second.row["owner_id"]]
+    return history.first_other("plain", *owners)
+
+
+@api_keys.property(
+    needs=["works"],
+    misconception="A copy of the table, in a backup or a log, must not be a bunch of keys; and what is encrypted or encoded "
+    "is read by whoever knows how.",
+)
+def only_a_hash_stored(history: History) -> Ruling:
+    """The table holds the public prefix and a hash, and nothing from which the key could be told."""
+    for name in ("first", "second", "third"):
+        key = history.keys[name]
+        if len(key.secret) < SHORTEST_SECRET:
+            return fail(
+                f"at least {SHORTEST_SECRET} characters after the prefix, which are not stored",
+                f"the prefix has {len(key.prefix)} of the key's {len(key.text)} characters",
+            )
+        if any(form in history.everything for form in forms(key.secret)):
+            return fail("nothing of what follows the prefix", "the secret part stands in the table")
+        if len(key.row["key_hash"]) < SHORTEST_HASH:
+            return fail(
+                f"a key_hash of at least {SHORTEST_HASH} characters",
+                f"key_hash is {key.row['key_hash']!r}",
+                "Of a short checksum somebody finds another text that has it.",
+            )
+        if len(key.prefix) < SHORTEST_PREFIX:
+            return fail(f"a prefix of at least {SHORTEST_PREFIX} characters", f"it is {key.prefix!r}")
+    return True
+
+
+def forms(secret: str) -> list[str]:
+    """A text as somebody might store it and read it back; its beginning and its end tell too much as well."""
+    core = secret.strip("_-.")
+    raw = core.encode()
+    encoded = base64.b64encode(raw).decode().rstrip("=")
+    url = base64.urlsafe_b64encode(raw).decode().rstrip("=")
+    return [core[:16], core[-16:], core[::-1], raw.hex(), encoded, url]
+
+
+@api_keys.property(
+    needs=["works"],
+    misconception="`random`, clocks and counters repeat themselves or can be followed; whoever has a key must not be able to "
+    "tell the next one.",
+)
+def cannot_be_guessed(history: History) -> Ruling:
+    """The secret part is random, and tells nothing about that of another key."""
+    secrets = [
+        k.secret for n, k in history.keys.items() if n in ("first", "second", "third", "fourth", "elsewhere")
+    ]
+    if "elsewhere" not in history.keys:
+        return unknown("No key was made in another process.")
+    for number, one in enumerate(secrets):
+        for other in secrets[number + 1 :]:
+            same = max(common(one, other), common(one[::-1], other[::-1]))
+            if same >= ALIKE:
+                return fail(
+                    "secrets that have nothing in common",
+                    f"those of two keys agree in {same} characters at one end",
+                )
+    return True
+
+
+def common(one: str, other: str) -> int:
+    return next(
+        (n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+    )
+
+
+@api_keys.property(
+    needs=["works"],
+    misconception="Every request pays for this: it has to find one row by an equality that an index knows, and a key that "
+    "cannot be guessed needs no hash made for passwords.",
+)
+def one_indexed_lookup(history: History) -> Ruling:
+    """Checking a key costs one statement that an index answers, no Argon2, and writes nothing."""
+    if len(history.statements) != 1:
+        return fail(
+            "one statement for one check", f"{len(history.statements)}: {'; '.join(history.statements)}"[:300]
+        )
+    if history.scans:
+        return fail("a row found by an index", f"a scan of the whole table: {history.scans[0]}"[:300])
+    if dear := [c for c in history.calls["plain"] if c.hashes]:
+        return fail("a fast hash", f"{dear[0].hashes} Argon2 computed for one check")
+    return not history.rewritten or fail(
+        "no write",
+        "the row was written again",
+        "A write for every request makes the busiest key the slowest.",
+    )
+
+
+@api_keys.property(
+    needs=["works"],
+    misconception="Scopes are names: part of one, its beginning, or what LIKE takes for it, is another scope.",
+)
+def scopes_are_exact(history: History) -> Ruling:
+    """A key is good for exactly its scopes; for others it is refused with another error than a bad key."""
+    return history.first_other("scopes", *["no scope"] * 6)
+
+
+@api_keys.property(
+    needs=["works"],
+    misconception="Which part was wrong, that a key existed once, or an error of the database: each is something to build on "
+    "for whoever tries keys.",
+)
+def bad_keys_look_alike(history: History) -> Ruling:
+    """Every key that is not good is refused with one and the same typed error, whatever is wrong with it."""
+    found = history.calls.get("bad", [])
+    if not found:
+        return unknown("No bad key was shown.")
+    others = [c for n in ("later", "ended", "revoked") for c in history.calls.get(n, []) if "key" in c.what]
+    over = [c for c in others if history.word(c) == "invalid"]
+    for one in (*found, *over):
+        if not one.refused:
+            return fail(f"{one.what}: InvalidKey", one.line(), evidence=[history.table("bad")])
+        if one.reply != found[0].reply:
+            return fail(
+                f"{one.what}: {found[0].line()}, as for every bad key",
+                one.line(),
+                evidence=[history.table("bad")],
+            )
+    return True
+
+
+@api_keys.property(
+    needs=["works", "bad_keys_look_alike"],
+    misconception="The new key has to be brought to many machines while the old one still serves; but a rotation is no way "
+    "to make a key live longer, nor to make two of one.",
+)
+def rotation_overlaps(history: History) -> Ruling:
+    """After a rotation both keys work for 24 hours, then the new one alone, with the owner and the scopes of the old."""
+    made = history.calls.get("rotated", [])
+    if not made or not isinstance(made[0].value, str):
+        return fail("rotate_key: a new key", made[0].line() if made else "it did not come back")
+    if not history.keys["rotated"].row:
+        return fail("a row for the new key", "there is none after rotate_key returned")
+    owner = history.keys["first"].row["owner_id"]
+    for name, wanted in (
+        ("overlap", [owner, owner, owner, "no scope", "invalid", "invalid"]),
+        ("before", [owner]),
+        ("day", [owner, owner]),
+        ("ended", ["invalid", "invalid"]),
+        ("later", ["invalid", owner]),
+    ):
+        ruling = history.first_other(name, *wanted)
+        if ruling is not True:
+            return ruling
+    return True
+
+
+@api_keys.property(
+    needs=["rotation_overlaps"],
+    misconception="Between looking whether the key was rotated and marking it, another call looks too.",
+)
+def rotates_once(history: History) -> Ruling:
+    """Of two rotations of one key at the same moment one makes the successor, the other is refused properly."""
+    if history.rotations is None:
+        return unknown("The calls were not made at the same moment.")
+    ended = all_end([history.rotations])
+    if ended is not True:
+        return ended
+    return holds([history.rotations], twice, expected="one successor, and one InvalidKey")
+
+
+@api_keys.property(
+    needs=["works", "bad_keys_look_alike"],
+    misconception="A key is revoked because it is in wrong hands: whatever was remembered about it, or promised to it, ends now.",
+)
+def revoked_at_once(history: History) -> Ruling:
+    """From the moment it is revoked a key is refused in every process, in its last hours too; other keys go on."""
+    found = history.calls.get("revoked", [])
+    if found and found[0].how == "raised":
+        return fail("revoke_key returns", found[0].line())
+    owner = history.keys["first"].row["owner_id"]
+    later = history.calls.get("revoked later", [])
+    for name, calls, wanted in (
+        ("revoked", found[1:], ["invalid", "invalid", "invalid", owner]),
+        ("revoked later", later[1:], ["invalid", owner]),
+    ):
+        if len(calls) < len(wanted):
+            return unknown("An earlier call did not end as it must, so this was not tried.")
+        for one, want in zip(calls, wanted, strict=False):
+            if history.word(one) != want:
+                expected = want if isinstance(want, int) else WORDS[str(want)]
+                return fail(f"{one.what}: {expected}", one.line(), evidence=[history.table(name)])
+    return True
