@@ -247,3 +247,57 @@ def test_live_sessions_survive_errors_and_lost_connections(empty_database):
     assert isinstance(gone, Result) and gone.error and gone.transaction == "closed"
     assert room["A"].execute("select 1").rows == ((1,),)  # a new connection
     room.close()
+
+
+def test_statements_of_one_message_are_steps(proxy):
+    def work(url):
+        with psycopg.connect(url) as connection:
+            connection.execute("create temp table t (a int)")
+            cursor = connection.execute("insert into t values (1); insert into t values (2), (3); select ';'")
+            tags = [cursor.statusmessage]
+            while cursor.nextset():
+                tags.append(cursor.statusmessage)
+            with pytest.raises(psycopg.errors.DivisionByZero):
+                connection.execute("insert into t values (4); select 1 / 0; insert into t values (5)")
+            connection.rollback()
+        with psycopg.connect(
+            url, autocommit=True
+        ) as connection:  # the server makes one transaction of such a message
+            connection.execute("select 1; select 2")
+            connection.execute("begin; select 3; commit")
+        return tags, cursor.fetchone()
+
+    with pumping(proxy, work, proxy.url()) as said:
+        assert said == (["INSERT 0 1", "INSERT 0 2", "SELECT 1"], (";",))
+    texts = [(s.text, s.state) for s in proxy.history if s.text not in ("BEGIN", "COMMIT", "ROLLBACK")]
+    assert texts[1:] == [
+        ("insert into t values (1)", "ok"),
+        ("insert into t values (2), (3)", "ok"),
+        ("select ';'", "ok"),
+        ("insert into t values (4)", "ok"),
+        ("select 1 / 0", "error"),
+        ("select 1; select 2", "ok"),
+        ("begin", "ok"),
+        ("select 3", "ok"),
+        ("commit", "ok"),
+    ]
+
+
+def test_the_reply_to_a_copy_may_be_lost(proxy, empty_database):
+    def work(url):
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute("create table filled (a int)")
+            with pytest.raises(psycopg.OperationalError):
+                with connection.cursor().copy("copy filled from stdin") as copy:
+                    copy.write_row((1,))
+            return True
+
+    def gate(session, statement):
+        session.release(lose_reply=statement.text.startswith("copy"))
+
+    proxy.gate = gate
+    with pumping(proxy, work, proxy.url()):
+        proxy.settle()
+    assert proxy.history[-1].state == "lost"
+    with psycopg.connect(empty_database("learner")) as direct:
+        assert direct.execute("select a from filled").fetchall() == [(1,)]

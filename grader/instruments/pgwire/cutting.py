@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from grader.instruments.pgwire import messages
 from grader.instruments.pgwire.statement import Statement
+from grader.instruments.statements import split
 
 if TYPE_CHECKING:
     from grader.instruments.pgwire.session import Session
 
 Q, P, B, D, C, E, S, H = b"QPBDCESH"
+MOST_STEPS = 50  # of one message; a longer script stays one step
+_BEGIN = re.compile(r"(begin|start\s+transaction)\b", re.IGNORECASE)
+_END = re.compile(
+    r"(commit|end|abort|prepare\s+transaction|rollback(?!\s+(work\s+|transaction\s+)?to\b))\b", re.IGNORECASE
+)
 
 
 class Cutter:
@@ -72,7 +79,15 @@ class Cutter:
 
     def _query(self, m: bytes) -> bytes:
         self._extend(m)
-        self._batch = (messages.read_query(m), b"", ())
+        text = messages.read_query(m)
+        parts = steps_of(text, self._session.status == "T") if not self.unsynced else ()
+        for part in parts[:-1]:
+            self._pending[:] = messages.query(part)
+            self._batch = (part, b"", ())
+            self._cut(synced=True, more=True)
+        if parts:
+            self._pending[:] = messages.query(text := parts[-1])
+        self._batch = (text, b"", ())
         return self._cut(synced=True)
 
     def _call_function(self, m: bytes) -> bytes:
@@ -94,8 +109,8 @@ class Cutter:
         self._pending += m
         return b""
 
-    def _cut(self, *, synced: bool) -> bytes:
-        """Makes a statement of the messages gathered."""
+    def _cut(self, *, synced: bool, more: bool = False) -> bytes:
+        """Makes a statement of the messages gathered. more: another of the same Query follows."""
         sql, bind, oids = self._batch or ("", b"", ())
         wire = bytes(self._pending) + (b"" if synced else messages.FLUSH)
         executes = self._batch is not None or self.unsynced
@@ -111,9 +126,26 @@ class Cutter:
         s = self._session
         number = s.proxy.next_number(s.lane) if executes else 0
         s.queue.append(
-            Statement(s.lane, s.name, number, sql, wire, synced, executes, prepares, s.pid, bind, oids)
+            Statement(s.lane, s.name, number, sql, wire, synced, executes, prepares, s.pid, bind, oids, more)
         )
         return b""
+
+
+def steps_of(text: str, in_transaction: bool) -> tuple[str, ...]:
+    """The statements of one simple Query that may be sent one by one with the same effect; () if they may not.
+
+    They may inside a transaction block. Outside of one the server runs all of a message in a transaction of its own.
+    """
+    if ";" not in text:
+        return ()
+    parts = tuple(part.text.strip() for part in split(text))
+    if not 1 < len(parts) <= MOST_STEPS:
+        return ()
+    for part in parts:
+        if not in_transaction and not _BEGIN.match(part):
+            return ()
+        in_transaction = not _END.match(part)
+    return parts
 
 
 _TAKE: dict[int, Callable[[Cutter, bytes], bytes]] = {

@@ -59,6 +59,7 @@ class Session(Link):
         return (
             held is not None
             and held.synced
+            and not held.more
             and self.status == "I"
             and begin.PLAIN.match(held.sql) is not None
         )
@@ -151,11 +152,19 @@ class Session(Link):
 
     @property
     def muted(self) -> bool:
-        return self._discard or self._refreshing
+        return self._discard or self._refreshing or (self.current is not None and self.current.more)
 
     def _reply(self, backend: Backend, m: bytes) -> None:
         kind = m[0]
         statement = self.current
+        if self._discard and kind == COPY_IN:
+            self.to_client(m)  # what it has to say is part of the statement; only what came of it gets lost
+        elif statement is not None and statement.more and not self._discard:
+            if kind != READY:
+                self.to_client(m)
+            elif statement.error:
+                self._drop_rest()
+                self.to_client(m)
         if kind == READY:
             backend.status = chr(m[5])
             self._copying = False
@@ -175,6 +184,14 @@ class Session(Link):
             elif replies.note(statement, m) and not statement.synced:
                 self._skipping = self._skipping or kind == ERROR
                 self._finish(statement)
+
+    def _drop_rest(self) -> None:
+        """The server runs nothing of a message after a statement that failed."""
+        while self.queue:
+            statement = self.queue.popleft()
+            statement.state = "abandoned"
+            if not statement.more:
+                return
 
     def _finish(self, statement: Statement) -> None:
         self.current = None

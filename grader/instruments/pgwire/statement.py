@@ -35,6 +35,7 @@ class Statement:
     pid: int = 0  # of the backend
     bind: bytes = b""  # the Bind message with the parameters
     oids: tuple[int, ...] = ()
+    more: bool = False  # the client sent the next statement in the same message
     state: State = "held"
     transaction: str = "I"
     transaction_after: str = "I"
