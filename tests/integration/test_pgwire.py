@@ -287,9 +287,9 @@ def test_the_reply_to_a_copy_may_be_lost(proxy, empty_database):
     def work(url):
         with psycopg.connect(url, autocommit=True) as connection:
             connection.execute("create table filled (a int)")
-            with pytest.raises(psycopg.OperationalError):
-                with connection.cursor().copy("copy filled from stdin") as copy:
-                    copy.write_row((1,))
+            filling = connection.cursor().copy("copy filled from stdin")
+            with pytest.raises(psycopg.OperationalError), filling as copy:
+                copy.write_row((1,))
             return True
 
     def gate(session, statement):

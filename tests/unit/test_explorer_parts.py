@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from grader.instruments.explore import Run, parse, spell, timeline
 from grader.instruments.explore.independence import changes_rules, commute, effect
+from grader.instruments.explore.loops import lets_go, spins
 from grader.instruments.explore.run import Point, Wait
 from grader.instruments.explore.schedule import Choice
 from grader.instruments.explore.search import Search
@@ -233,6 +234,31 @@ def test_a_wait_is_shown_where_it_begins_and_where_it_ends():
     assert drawn["steps"][1]["waits_for"] == "T1"
     assert drawn["lanes"] == ["T1", "T2"] and drawn["schedule"] == "1 2 1" and drawn["broken_at"] == 3
     assert json.loads(json.dumps(drawn)) == drawn
+
+
+def alone(*texts, sqlstate=""):
+    """A run in which one caller did all of this, and the server said nothing else each time."""
+    run = Run(choices=(Choice(1),) * len(texts))
+    for at, sql in enumerate(texts):
+        run.points.append(Point((Choice(1), Choice(2)), (sql, "x"), Choice(1), 1))
+        statement = Statement("T1", "T1", at + 1, sql, error={"C": sqlstate} if sqlstate else {})
+        run.events.append(("go", statement, at))
+    return run
+
+
+def test_who_asks_again_and_again_spins():
+    tried = ["SELECT 1 FROM t FOR UPDATE NOWAIT", "ROLLBACK"]
+    assert spins(alone(*tried * 3)) and not spins(alone(*tried * 2))
+    assert not spins(alone(*tried * 2, "SELECT 2", "ROLLBACK"))
+    assert not spins(alone(*tried * 3), refused=True)  # nobody said no
+    assert spins(alone(*tried * 3, sqlstate="55P03"), refused=True)
+
+
+def test_others_come_when_a_loop_is_out_of_its_transaction():
+    tried = ["SELECT 1 FROM t FOR UPDATE NOWAIT", "ROLLBACK"]
+    assert lets_go(alone(*tried * 3))
+    assert not lets_go(alone(*tried * 3, tried[0]))  # inside again, and it will be out soon
+    assert lets_go(alone(*["SELECT pg_try_advisory_lock(1)"] * 8))  # its loop never ends a transaction
 
 
 def test_without_a_conclusion_nothing_is_broken():
