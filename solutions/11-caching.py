@@ -269,12 +269,12 @@ def catalog(load_product, load_customer) -> FastAPI:
 # %% [markdown]
 # ## 7. What to keep when it does not all fit
 #
-# The cache of product pages holds a fifth of the catalogue: Redis has a `maxmemory`, and what happens at the limit is its `maxmemory-policy`.
+# The cache of product pages holds a tenth of the catalogue: Redis has a `maxmemory`, and what happens at the limit is its `maxmemory-policy`.
 # Bind `choose_policy` to a dict with a policy's name and one lifetime in seconds for all entries, such as `{"policy": "noeviction", "ttl": 60}`.
 #
 # - The server always finds room for a new entry.
 # - No customer sees a product as it was more than an hour ago.
-# - At least 37 % of the views are hits, on a trace of the same shop that is not yours to see.
+# - At least 28 % of the views are hits, on a trace of the same shop that is not yours to see.
 #
 # `visits(seed)` makes a trace of four hours like that one, customers and a crawler; `replay` plays it on a real server with a limit, and says how many views were hits.
 # Try what you like in this cell:

@@ -1,2 +1,2 @@
-# fails: hit_rate -- "a hit rate of at least 37%" "Recency is fooled"
+# fails: hit_rate -- "a hit rate of at least 28%" "Recency is fooled"
 choose_policy = {"policy": "allkeys-lru", "ttl": 3600}
