@@ -37,7 +37,7 @@ def every_order(
     with _stage(scratch, tables, look, len(calls)) as (stage, reset, observe):
         return explore(
             stage,
-            [thread_caller(_guarded, *call) for call in calls],
+            [thread_caller(guarded, *call) for call in calls],
             reset=reset,
             observe=observe,
             invariant=lambda run: wrong(run.state, run),
@@ -59,7 +59,7 @@ def every_crash(
     with _stage(scratch, tables, look, 1) as (stage, reset, observe):
         return crashes(
             stage,
-            thread_caller(_guarded, *call),
+            thread_caller(guarded, *call),
             reset=reset,
             observe=observe,
             invariant=lambda run: wrong(run.state, run),
@@ -83,7 +83,7 @@ def _stage(
         reset.close()
 
 
-def _guarded(connection: psycopg.Connection[Any], function: Callable[..., Any], *args: Any) -> Any:
+def guarded(connection: psycopg.Connection[Any], function: Callable[..., Any], *args: Any) -> Any:
     """What a connection pool does: the next borrower gets a connection without an open transaction."""
     connection.isolation_level = None
     connection.prepare_threshold = None  # else later runs send other statements than earlier ones
@@ -115,16 +115,16 @@ def compare(found: Mapping[str, Exploration]) -> Table:
 
 def steps(run: Run, conclusion: str = "", names: Sequence[str] = ()) -> Steps:
     """One order, to step through. names: of the calls, in place of T1, T2, ..."""
-    return Steps(_data(run, conclusion, names))
+    return Steps(story(run, conclusion, names))
 
 
 def still(run: Run, conclusion: str = "", names: Sequence[str] = ()) -> Picture:
     """One order, whole."""
-    return picture_of(_data(run, conclusion, names))
+    return picture_of(story(run, conclusion, names))
 
 
-def _data(run: Run, conclusion: str, names: Sequence[str]) -> dict[str, Any]:
-    """conclusion: said beneath a run with which nothing is wrong, or in place of its problem."""
+def story(run: Run, conclusion: str = "", names: Sequence[str] = ()) -> dict[str, Any]:
+    """One order as timeline data. conclusion: said beneath a run with which nothing is wrong, or in place of its problem."""
     data = timeline(run, conclusion)
     called = {f"T{number}": name for number, name in enumerate(names, 1)}
 
