@@ -6,6 +6,7 @@ outputs of the check cells come from the judge. An assignment that is no lab of 
 
 from __future__ import annotations
 
+import atexit
 import json
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,15 @@ from traitlets import Bool, Unicode
 from grader import catalog
 from grader.classroom import intake
 from grader.classroom.boxes import proven_box
+from grader.classroom.crew import LocalCrew, judge_all
 from grader.classroom.outputs import check_outputs
 from grader.classroom.rebuild import why_unreadable
 from grader.classroom.seed import course_seed
-from grader.classroom.work import Work, judge_work
+from grader.classroom.work import Work
 from grader.judge import cells
 from grader.verdict import Status, Verdict
+
+_crew: LocalCrew | None = None
 
 
 class NotJudged(Exception):
@@ -82,11 +86,23 @@ def judge_notebook(unit: catalog.Unit, notebook: dict[str, Any], box: str, seed:
         return {n: Verdict(unit.slug, n, Status.REJECTED, points[n], message=why) for n in asked}
     answers = cells.answers(notebook, asked)
     work = Work("", unit.slug, answers, seed, box, str(unit.root))
-    verdicts = {n: Verdict.from_json(v) for n, v in judge_work(work.to_json())["verdicts"].items()}
+    verdicts = {n: Verdict.from_json(v) for n, v in _judged(work)["verdicts"].items()}
     for name, verdict in verdicts.items():
         if verdict.status is Status.INFRA:
             raise NotJudged(f"{name}: {verdict.message} Run autograde again for this student.")
     return verdicts
+
+
+def _judged(work: Work) -> dict[str, Any]:
+    """The work's result, from a process of its own: what an answer makes a server send cannot end nbgrader's."""
+    global _crew  # noqa: PLW0603 - one process serves all submissions of a command
+    if _crew is None:
+        _crew = LocalCrew(1)
+        atexit.register(_crew.close)
+    (outcome,) = judge_all(_crew, [work])
+    if outcome.result is None:
+        raise NotJudged(f"{outcome.fault}. Run autograde again for this student.")
+    return outcome.result
 
 
 def read_submission(path: Path, unit: catalog.Unit) -> dict[str, Any]:
