@@ -10,6 +10,7 @@ import atexit
 import contextlib
 import json
 import os
+import select
 import shutil
 import signal
 import socket
@@ -83,35 +84,59 @@ class Zygote:
         self._control = ours
         self._lock = threading.Lock()
         self._ready = False
+        self._said = b""
+        self._begun = self._told = 0  # workers asked for, and those whose pid has been told
+        self._pids: dict[int, int] = {}  # told and not asked for yet, by the worker's number from 1
 
     def alive(self) -> bool:
         return self._process.poll() is None
 
     def fork(self, request: dict[str, Any]) -> tuple[socket.socket, int]:
         """Our end of a new worker's socket, and its pid. Raises InfrastructureFault if the parent is gone."""
+        sock, number = self.begin(request)
+        try:
+            return sock, self.pid(number)
+        except InfrastructureFault:
+            sock.close()
+            raise
+
+    def begin(self, request: dict[str, Any]) -> tuple[socket.socket, int]:
+        """As `fork`, without waiting: `pid` tells the worker's pid by the number. Raises InfrastructureFault."""
         ours, theirs = socket.socketpair()
         try:
             with self._lock:
                 self._control.settimeout(30)
-                if not self._ready:
-                    self._expect()
-                    self._ready = True
+                while not self._ready:
+                    self._ready = self._expect() == "ready"
                 socket.send_fds(self._control, [json.dumps(request).encode()], [theirs.fileno()])
-                return ours, int(self._expect())
-        except (OSError, ValueError) as error:
+                self._begun += 1
+                return ours, self._begun
+        except OSError as error:
             ours.close()
             raise InfrastructureFault(f"the process that starts workers is gone ({error})") from error
         finally:
             theirs.close()
 
+    def pid(self, number: int) -> int:
+        """Raises InfrastructureFault if the parent is gone."""
+        try:
+            with self._lock:
+                while number not in self._pids:
+                    self._told += 1
+                    self._pids[self._told] = int(self._expect())
+                return self._pids.pop(number)
+        except (OSError, ValueError) as error:
+            raise InfrastructureFault(f"the process that starts workers is gone ({error})") from error
+
     def _expect(self) -> str:
-        line = b""
-        while not line.endswith(b"\n"):
+        """The next line it says."""
+        while b"\n" not in self._said:
             chunk = self._control.recv(64)
             if not chunk:
                 raise OSError("its socket closed")
-            line += chunk
-        return line.decode().strip()
+            self._said += chunk
+        line, _, self._said = self._said.partition(b"\n")
+        return line.decode()
 
     def close(self) -> None:
         self._control.close()
@@ -165,11 +190,31 @@ class _TrustedPlace:
         self.redis_url = redis_url
         self._pids: list[int] = []
         self._folders: list[Path] = []
+        self._spare: tuple[Zygote, socket.socket, int] | None = None
 
     def fork(self) -> tuple[socket.socket, int]:
-        sock, pid = self._launcher.zygote().fork({"limits": LIMITS, "directory": str(self.scratch())})
+        """Where there was one worker before, one more is begun meanwhile: checks that crash workers need many."""
+        zygote, sock, number = self._take_spare() or self._begin()
+        try:
+            pid = zygote.pid(number)
+        except InfrastructureFault:
+            sock.close()
+            raise
+        if self._pids:
+            self._spare = self._begin()
         self._pids.append(pid)
         return sock, pid
+
+    def _begin(self) -> tuple[Zygote, socket.socket, int]:
+        zygote = self._launcher.zygote()
+        return (zygote, *zygote.begin({"limits": LIMITS, "directory": str(self.scratch())}))
+
+    def _take_spare(self) -> tuple[Zygote, socket.socket, int] | None:
+        spare, self._spare = self._spare, None
+        if spare is not None and (not spare[0].alive() or select.select([spare[1]], [], [], 0)[0]):
+            spare[1].close()  # it is gone, or its parent is
+            return None
+        return spare
 
     def kill(self, pid: int) -> None:
         # The worker leads its own session, so its whole process group goes with it.
@@ -184,6 +229,8 @@ class _TrustedPlace:
         return folder
 
     def close(self) -> None:
+        if self._spare is not None:
+            self._spare[1].close()  # it ends when nobody is there any more
         for pid in self._pids:
             self.kill(pid)
         for folder in self._folders:
