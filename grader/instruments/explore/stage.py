@@ -148,10 +148,13 @@ class Stage:
         With a short timeout the check of whoever waits first is over before anybody else moves, so it is
         always the one who closes the circle that the server picks as the victim.
         """
-        with psycopg.connect(url) as probe:
-            role, database = probe.info.user, probe.info.dbname
+        named = psycopg.conninfo.conninfo_to_dict(url)
+        role, database = named.get("user"), named.get("dbname")
+        if role is None or database is None:  # the environment may say
+            with psycopg.connect(url) as probe:
+                role, database = probe.info.user, probe.info.dbname
         connection = self.observer.connection
-        names = psycopg.sql.Identifier(role), psycopg.sql.Identifier(database)
+        names = psycopg.sql.Identifier(str(role)), psycopg.sql.Identifier(str(database))
         with contextlib.suppress(psycopg.Error):  # not ours to change: slower, and the victim may vary
             connection.execute(
                 psycopg.sql.SQL("alter role {} in database {} set deadlock_timeout = '1ms'").format(*names)
