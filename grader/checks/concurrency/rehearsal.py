@@ -16,7 +16,7 @@ MAX_RUNS = (
     400  # schedules of one scene; an answer that needs more is explored up to a bound on changes of turn
 )
 ENOUGH = 20  # broken runs of one scene, after which the rest is not played
-SAFETY_NET = 30.0  # seconds of one scene
+SAFETY_NET = 150.0  # seconds of one scene
 
 
 class Rehearsal:
