@@ -219,11 +219,19 @@ class LiveSessions:
 
     def blockers(self, pid: int) -> tuple[Blocker, ...]:
         """Whom the server says backend `pid` waits for now."""
-        if self._observer is None or self._observer.closed:
-            self._observer = psycopg.connect(self._observer_url, autocommit=True)
-        found = psycopg.RawCursor(self._observer).execute(BLOCKERS, [pid]).fetchall()
+        try:
+            found = self._look(pid)
+        except psycopg.OperationalError:  # the server was restarted since the last look
+            if self._observer is not None:
+                self._observer.close()
+            found = self._look(pid)
         names = {s.pid: s.name for s in self if not s.connection.closed}
         return tuple(Blocker(names.get(p, ""), p, " ".join(query.split())) for p, query, _ in found)
+
+    def _look(self, pid: int) -> list[tuple[Any, ...]]:
+        if self._observer is None or self._observer.closed:
+            self._observer = psycopg.connect(self._observer_url, autocommit=True)
+        return psycopg.RawCursor(self._observer).execute(BLOCKERS, [pid]).fetchall()
 
     def finished(self) -> dict[str, Result]:
         """Results of statements that were waiting and have finished since; the others still wait."""

@@ -11,6 +11,7 @@ from grader import catalog
 from grader.notebook import answers, checking, servers
 from grader.notebook.attempts import HONEST_ATTEMPTS, Attempts
 from grader.notebook.errors import LabError, did_you_mean
+from grader.notebook.executed import executed_cells
 from grader.notebook.judge_client import JudgeClient
 from grader.notebook.results import CheckResult, Note
 
@@ -49,6 +50,7 @@ class Lab:
             from grader.notebook import magics
 
             magics.register(self._shell)
+            executed_cells(self._shell)
 
     def __repr__(self) -> str:
         return f"Lab({self.slug!r})"
@@ -127,7 +129,7 @@ class Lab:
 
     def _cells(self) -> list[str]:
         """The raw text of every cell executed in this kernel, oldest first."""
-        return list(self._shell.history_manager.input_hist_raw) if self._shell is not None else []
+        return executed_cells(self._shell) if self._shell is not None else []
 
     def _desk(self) -> checking.Desk:
         names = dict(self._shell.user_ns) if self._shell is not None else {}

@@ -249,6 +249,24 @@ def test_live_sessions_survive_errors_and_lost_connections(empty_database):
     room.close()
 
 
+def test_live_sessions_look_again_after_a_restart(empty_database):
+    room = LiveSessions(empty_database("learner"))
+    assert room["A"].execute("begin; select pg_advisory_xact_lock(1)").tag == "SELECT 1"
+    assert isinstance(room["B"].execute("select pg_advisory_xact_lock(1)"), Waiting)
+    with psycopg.connect(
+        empty_database("learner"), autocommit=True
+    ) as other:  # as a restart would, for all of them
+        other.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and pid <> pg_backend_pid()"
+        )
+    assert room["A"].execute("select 1").error and room["B"].poll(patience=60).error
+    assert room["A"].execute("begin; select pg_advisory_xact_lock(1)").tag == "SELECT 1"
+    waiting = room["B"].execute("select pg_advisory_xact_lock(1)")
+    assert isinstance(waiting, Waiting) and [b.session for b in waiting.blockers] == ["A"]
+    room.close()
+
+
 def test_statements_of_one_message_are_steps(proxy):
     def work(url):
         with psycopg.connect(url) as connection:
