@@ -6,13 +6,17 @@ from typing import Any
 
 from grader.checks.authentication import lab
 from grader.checks.authentication.browser import _rewritten
+from grader.checks.authentication.close_the_hole import History as Closed
+from grader.checks.authentication.close_the_hole import Try
 from grader.checks.authentication.forgery import Mint
 from grader.checks.authentication.oauth_callback import SAID
 from grader.checks.authentication.refresh import doubled, survived
+from grader.checks.authentication.second_step import ADA, HOLE, MALLORY
 from grader.checks.authentication.store_password import weakness
 from grader.checks.authentication.verify_token import START, History, Shown
 from grader.checks.concurrency import Scene, holds
 from grader.checks.running import Error, Reply
+from grader.instruments.callers import Exchange
 from grader.instruments.explore import Run, parse
 
 VARIANTS = Path(__file__).parents[2] / "labs" / "08-authentication"
@@ -121,3 +125,34 @@ def test_every_attack_on_a_login_elsewhere_gets_past_a_variant_that_names_it():
 def test_a_cookie_is_rewritten_where_it_is_text_and_where_it_is_base64():
     assert _rewritten("http://id|alice", "alice", "bob") == "http://id|bob"
     assert _rewritten("eyJzdWIiOiAiYWxpY2UifQ.tag", "alice", "bob") == "eyJzdWIiOiAiYm9iIn0.tag"
+
+
+def test_the_hole_is_the_one_the_lab_prints():
+    printed = (VARIANTS.parents[2] / "solutions" / "08-authentication.py").read_text()
+    assert "\n".join(f"# {line}" for line in HOLE.strip().splitlines()) in printed
+
+
+def door(**attacks: tuple[str, str]) -> Closed:
+    """Ada is in, and one attack of each family is refused unless said otherwise: (name, who is in)."""
+    login = Try("Ada's ticket and code", "", Exchange("POST", "/code", 200), ADA)
+    history = Closed([(login, ADA)])
+    for family in ("address", "code", "once", "time", "guesses"):
+        name, who = attacks.get(family, ("an attack", ""))
+        history.attacks.append(Try(name, family, Exchange("POST", "/code", 200 if who else 401), who))
+    history.odd = [a for a in history.attacks if a.family == "code"]
+    return history
+
+
+def test_an_attack_on_the_second_step_fails_its_property_alone():
+    found = outcomes("close_the_hole", door(code=("an empty code", ADA)))
+    assert [name for name, outcome in found.items() if outcome == "FAIL"] == ["whole_code"]
+
+
+def test_coming_in_as_oneself_is_no_attack():
+    for who, outcome in ((MALLORY, "PASS"), (ADA, "FAIL")):
+        found = outcomes("close_the_hole", door(address=("Ada's address", who)))
+        assert found["ticket_says_who"] == outcome
+
+
+def test_schedules_that_were_not_played_are_unknown():
+    assert outcomes("close_the_hole", door())["holds_under_all_schedules"] == "UNKNOWN"

@@ -1,0 +1,370 @@
+"""`close_the_hole`: the second step of that shop again, with every way through it closed but the right one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from grader.checks.authentication.second_step import ADA, BOB, DRIVER, MALLORY, SCHEMA
+from grader.checks.authentication.served import Served, refused
+from grader.checks.authentication.unit import lab
+from grader.checks.exercise import Ruling, fail, unknown
+from grader.checks.idempotency.tables import Tables
+from grader.checks.running import Answer, Bench
+from grader.instruments.callers import Exchange
+from grader.instruments.clock import START, VirtualClock
+from grader.instruments.explore import Caller, Exploration, Run, Stage, explore, timeline
+from grader.instruments.serve import socket_in
+from grader.instruments.steps import Journal
+from grader.verdict import Evidence
+
+OPEN = """
+def __open__(listener, url, clock):
+    return __serve__(listener, "__shop__", url, clock, close_the_hole)
+"""
+MOST_RUNS = 40
+MOST_GUESSES = 5
+IDS = {ADA: 11, BOB: 12, MALLORY: 13}
+
+
+@dataclass
+class Try:
+    """One form sent in, and whose account it opened ("" for nobody's)."""
+
+    name: str
+    family: str
+    reply: Exchange
+    who: str
+
+    def line(self) -> list[str]:
+        return [self.name, self.reply.trouble or self.reply.line(), self.who or "nobody"]
+
+
+@dataclass
+class History:
+    logins: list[tuple[Try, str]] = field(default_factory=list)  # with who must be in
+    attacks: list[Try] = field(default_factory=list)
+    odd: list[Try] = field(default_factory=list)
+    same: Exploration | None = None  # one code, twice at the same moment
+    guesses: Exploration | None = None  # two wrong codes at the same moment
+
+    def table(self, rows: list[Try]) -> Evidence:
+        columns = ["form", "reply", "who is in"]
+        return Evidence("table", "What was sent", {"columns": columns, "rows": [t.line() for t in rows]})
+
+
+class Door:
+    """The shop with the learner's second step. Tickets are made by the judge's hand."""
+
+    def __init__(self, answer: Answer, bench: Bench) -> None:
+        self.answer, self.folder, self.clock = answer, bench.scratch(), VirtualClock()
+        self.random = bench.random("codes")
+        self.database = bench.database("empty")
+        people = (f"INSERT INTO public.customers VALUES ({n}, '{e}', 'x', 'y')" for e, n in IDS.items())
+        self.tables = Tables(self.database, SCHEMA, ";".join(people))
+        self._count = 0
+
+    def place(self, url: str = "", journal: Journal | None = None) -> Served:
+        self._count += 1
+        path = socket_in(self.folder, f"d{self._count}")
+        args = (url or self.database.url(), self.clock.serve(self.folder, f"d{self._count}"))
+        return Served(self.answer, path, driver=DRIVER + OPEN, start="__open__", args=args, journal=journal)
+
+    def ticket(self, email: str = ADA, code: str = "", guesses: int = 0) -> dict[str, Any]:
+        """A new ticket, as the form that goes with it."""
+        self._count += 1
+        name = f"ticket-{self._count}-{self.random.randrange(10**9)}"
+        code = code or f"{self.random.randrange(10**5, 10**6)}"
+        self.tables.write(
+            "INSERT INTO public.tickets VALUES (%s, %s, %s, %s, %s)",
+            name,
+            IDS[email],
+            code,
+            START + timedelta(seconds=self.clock.monotonic()),
+            guesses,
+        )
+        return {"ticket": name, "email": email, "code": code}
+
+    def send(self, place: Served, form: Any) -> tuple[Exchange, str]:
+        reply = place.ask("POST", "/code", json=form)
+        said = reply.json()
+        if not reply.ok or not isinstance(said, dict):
+            return reply, ""
+        page = place.ask("GET", "/account", headers={"Authorization": f"Bearer {said.get('session')}"})
+        account = page.json()
+        who = account.get("email") if page.ok and isinstance(account, dict) else None
+        return reply, str(who or "an account that is none")
+
+
+def wrong(code: str) -> str:
+    return f"{(int(code) + 1) % 10**6:06}"
+
+
+@lab.exercise(
+    "close_the_hole",
+    points=5,
+    read="08-authentication: Break in, then close the hole",
+    coverage=lambda h: "; ".join(
+        [f"{len(h.attacks)} attacks among {len(h.logins)} logins"]
+        + [
+            f"{what}: {e.coverage}"
+            for what, e in (("one code twice", h.same), ("two guesses", h.guesses))
+            if e
+        ]
+    ),
+    hints=(
+        "The hole you came in by is one of several. What does each column of tickets know that the function never asks?",
+        "Three questions: whose ticket is it, is this its code and all of it, and may it still be used? A count that "
+        "decides something must be read and changed without anybody in between.",
+        "Lock the ticket's row while it is unused, young and not guessed at too often; compare the whole code; write down "
+        "a wrong guess or the use; return the customer of the ticket, whatever else the form says.",
+    ),
+)
+def close_the_hole(answer: Answer, bench: Bench) -> History:
+    door, history = Door(answer, bench), History()
+    with door.clock:
+        place = door.place()
+        if _logins(door, place, history):
+            _attacks(door, place, history)
+            history.same, history.guesses = _together(door, place)
+        place.kill()
+    return history
+
+
+def _logins(door: Door, place: Served, history: History) -> bool:
+    def send(what: str, form: dict[str, Any], who: str = ADA) -> None:
+        history.logins.append((Try(what, "", *door.send(place, form)), who))
+
+    def guess(form: dict[str, Any], times: int) -> dict[str, Any]:
+        for _ in range(times):
+            door.send(place, {**form, "code": wrong(form["code"])})
+        return form
+
+    send("Ada's ticket and code", door.ticket())
+    place.refuse_stub(history.logins[0][0].reply)
+    if history.logins[0][0].who != ADA:
+        return False
+    send("Bob's ticket and code", door.ticket(BOB), BOB)
+    send("a code that begins with zeros", door.ticket(code="004217"))
+    send("the right code after four wrong ones", guess(door.ticket(), MOST_GUESSES - 1))
+    form = door.ticket()
+    door.clock.advance(9 * 60)
+    send("a code of 9 minutes ago", form)
+    guess(door.ticket(), MOST_GUESSES + 1)
+    send("a new ticket of Ada's, after another was guessed at too often", door.ticket())
+    return True
+
+
+def _attacks(door: Door, place: Served, history: History) -> None:
+    def send(family: str, what: str, form: Any) -> None:
+        history.attacks.append(Try(what, family, *door.send(place, form)))
+
+    send("address", "Mallory's ticket and code with Ada's address", {**door.ticket(MALLORY), "email": ADA})
+    hers, his = door.ticket(), door.ticket(MALLORY)
+    send("code", "Ada's ticket with the code of Mallory's", {**hers, "code": his["code"]})
+    for what, of in (
+        ("an empty code", lambda code: ""),
+        ("null for a code", lambda code: None),
+        ("the first digit of the code", lambda code: code[0]),
+        ("all digits of the code but the last", lambda code: code[:-1]),
+        ("a text with many codes, the right one among them", lambda code: f"{wrong(code)} {code} 000000"),
+        ("a list with the right code in it", lambda code: [wrong(code), code]),
+        ("six underscores for a code", lambda code: "______"),
+        ("a percent sign for a code", lambda code: "%"),
+    ):
+        form = door.ticket()
+        send("code", what, {**form, "code": of(form["code"])})
+    form = door.ticket()
+    del form["code"]
+    send("code", "no code at all", form)
+    form = door.ticket()
+    door.send(place, form)
+    send("once", "a ticket and its code again", form)
+    form = door.ticket()
+    door.clock.advance(11 * 60)
+    send("time", "a code of 11 minutes ago", form)
+    form = door.ticket()
+    for _ in range(MOST_GUESSES):
+        door.send(place, {**form, "code": wrong(form["code"])})
+    send("guesses", "the right code after five wrong ones", form)
+    for what, form in (
+        ("an empty form", {}),
+        ("a ticket that is none", {"ticket": "x", "email": ADA, "code": "000000"}),
+        ("null for a ticket", {"ticket": None, "email": ADA, "code": "000000"}),
+        ("a list for a ticket", {"ticket": ["x"], "email": ADA, "code": "000000"}),
+        ("an object for a ticket", {"ticket": {"x": 1}, "email": ADA, "code": "000000"}),
+    ):
+        history.odd.append(Try(what, "odd", *door.send(place, form)))
+    history.odd += [a for a in history.attacks if a.family == "code"]
+
+
+def _together(door: Door, checker: Served) -> tuple[Exploration, Exploration]:
+    """Two forms with one ticket at the same moment, in two processes: the right code twice, a wrong one twice."""
+    journal, form = Journal(), [door.ticket()]
+    urls = door.database.url(), door.database.url("admin")
+
+    def begin(right: bool) -> Any:
+        def sent(place: Served, url: str) -> Any:
+            code = form[0]["code"]
+            return place.client.start(
+                "POST", "/code", json={**form[0], "code": code if right else wrong(code)}
+            )
+
+        return sent
+
+    def entered(run: Run) -> str:
+        odd = next((r for r in run.replies if r is not None and not r.ok and not refused(r)), None)
+        if odd is not None:
+            return f"one of the two forms was answered {odd.line()}"
+        count = sum(r is not None and r.ok for r in run.replies)
+        return "" if count == 1 else f"the code let {count} in"
+
+    def guessed(run: Run) -> str:
+        odd = next((r for r in run.replies if r is not None and not refused(r)), None)
+        if odd is not None:
+            return f"a wrong code was answered {odd.line()}"
+        who = door.send(checker, form[0])[1]
+        return "after three wrong codes and two at once, the right one still works" if who else ""
+
+    with Stage(*urls, callers=2, folder=str(door.folder)) as stage:
+
+        def scene(right: bool, guesses: int) -> Exploration:
+            def reset() -> None:
+                form[0] = door.ticket()
+                for _ in range(guesses):
+                    door.send(checker, {**form[0], "code": wrong(form[0]["code"])})
+
+            def caller(lane: int) -> Caller:
+                return Caller(lambda: door.place(stage.url(lane), journal), begin(right))
+
+            return explore(
+                stage,
+                [caller(1), caller(2)],
+                reset=reset,
+                invariant=entered if right else guessed,
+                symmetric=[(1, 2)],
+                max_runs=MOST_RUNS,
+                stop=lambda run: bool(run.problem),
+            )
+
+        found = scene(True, 0), scene(False, MOST_GUESSES - 2)
+    return found
+
+
+NEVER = "It was not tried: Ada herself does not get in."
+
+
+def _none_gets_in(history: History, family: str) -> Ruling:
+    rows = [a for a in history.attacks if a.family == family]
+    if not rows:
+        return unknown(NEVER)
+    # Whoever holds his own ticket and code may come in as himself.
+    bad = [a for a in rows if a.who and not (family == "address" and a.who == MALLORY)]
+    if not bad:
+        return True
+    told = "; ".join(f"{a.name} opens the account of {a.who}" for a in bad)
+    return fail("it opens no account", told, evidence=[history.table(bad)])
+
+
+def _holds(found: Exploration | None, expected: str, title: str) -> Ruling:
+    if found is None:
+        return unknown(NEVER)
+    worst = found.counterexample
+    if worst is not None:
+        shown = [Evidence("timeline", title, timeline(worst))]
+        return fail(expected, f"{worst.problem} (schedule {worst.schedule})", evidence=shown)
+    if any(not run.finished for run in found.runs):
+        return fail("both forms are answered", "one was never answered")
+    return True
+
+
+@close_the_hole.property(weight=0, misconception="What is open to nobody needs no function.")
+def lets_people_in(history: History) -> Ruling:
+    """The ticket's owner gets in with the code she was mailed, also after four slips and after nine minutes."""
+    for login, who in history.logins:
+        if login.who == who:
+            continue
+        why = ""
+        if "another was guessed" in login.name:
+            why = "Whoever guesses at one ticket must not lock the customer out: then anybody could, for as long as he likes."
+        return fail(
+            f"{login.name}: in as {who}",
+            f"{login.reply.trouble or login.reply.line()}; in is {login.who or 'nobody'}",
+            why,
+        )
+    return True
+
+
+@close_the_hole.property(
+    needs=["lets_people_in"],
+    misconception="The address in the form is what somebody says; whose password was right stands in the ticket's row.",
+)
+def ticket_says_who(history: History) -> Ruling:
+    """A ticket lets in the customer it was made for, whatever address comes with it."""
+    return _none_gets_in(history, "address")
+
+
+@close_the_hole.property(
+    needs=["lets_people_in"],
+    misconception="Begins with, contains and looks like are not equal: compare all of the code of this ticket, as text.",
+)
+def whole_code(history: History) -> Ruling:
+    """Only the code of this very ticket opens it, all six digits and nothing else."""
+    return _none_gets_in(history, "code")
+
+
+@close_the_hole.property(
+    needs=["lets_people_in"],
+    misconception="A code lies in a mailbox afterwards, and a form in a log: what has been used must be over.",
+)
+def works_once(history: History) -> Ruling:
+    """A ticket works once."""
+    return _none_gets_in(history, "once")
+
+
+@close_the_hole.property(
+    needs=["lets_people_in"],
+    misconception="A code that is good for ever can be guessed for ever; created_at, on the clock given, says how old it is.",
+)
+def ends_after_ten_minutes(history: History) -> Ruling:
+    """After ten minutes a ticket is over."""
+    return _none_gets_in(history, "time")
+
+
+@close_the_hole.property(
+    needs=["lets_people_in"],
+    misconception="Six digits are few: what protects them is that wrong guesses are counted, and that the count is kept, "
+    "also when the guess is refused by an exception.",
+)
+def five_guesses(history: History) -> Ruling:
+    """After five wrong codes a ticket is over, even for the right one."""
+    return _none_gets_in(history, "guesses")
+
+
+@close_the_hole.property(
+    needs=["lets_people_in"],
+    misconception="An error of the app is no refusal: whatever is in the form, or is not, gets 401.",
+)
+def refuses_properly(history: History) -> Ruling:
+    """Whatever a form holds in place of a ticket or a code is refused."""
+    for odd in history.odd:
+        if not refused(odd.reply) and not odd.who:
+            return fail(
+                f"{odd.name}: refused", odd.reply.trouble or odd.reply.line(), evidence=[history.table([odd])]
+            )
+    return True if history.odd else unknown(NEVER)
+
+
+@close_the_hole.property(
+    needs=["works_once", "five_guesses"],
+    misconception="Both read the row before either had changed it: lock it first, or let one UPDATE look and change.",
+)
+def holds_under_all_schedules(history: History) -> Ruling:
+    """At the same moment one code lets one in, and two wrong guesses count as two."""
+    ruling = _holds(history.same, "the code lets one in", "One ticket and its code, twice")
+    if ruling is not True:
+        return ruling
+    return _holds(
+        history.guesses, "after five wrong codes the right one is refused", "Two wrong codes at once"
+    )
