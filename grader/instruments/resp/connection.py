@@ -150,7 +150,8 @@ class Connection:
             known = [keys_of(c.args) for c in self._transaction]
             keys = tuple(k for ks in known if ks for k in ks) if all(known) else None
         step = Step("Redis", self.caller, text, self.proxy.journal, lambda s, a: self._perform(command, a))
-        step.look = lambda s: self.proxy.is_blocked(self)
+        if blocking_timeout(command.args) is not None or name in ("WAIT", "WAITAOF"):
+            step.look = lambda s: self.proxy.is_blocked(self)  # asks the server, so only where it may be so
         step.touches, step.connection, command.step = keys, self.number, step
         action = self.proxy.journal.announce(step)
         if action == "hold":
