@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grader.authoring import labs, lessons, notebooks
+from grader.authoring import labs, lessons, notebooks, published
 from grader.authoring.leaks import fragments, leaks
 from grader.authoring.source import SourceError, read_source, stub_text
 from grader.catalog import CatalogError, Unit
@@ -85,6 +85,7 @@ def _plan_lab(plan: Plan, unit: Unit) -> None:
     released = labs.release(unit, solution, extra)
     plan.problems += lab_leaks(unit, released)
     plan.files[f"solutions/{unit.slug}/{unit.slug}.ipynb"] = solution
+    plan.files[published.path_of(unit)] = published.page(unit)
     for name, content in released.items():
         plan.files[f"labs/{unit.slug}/{name}"] = content
 
