@@ -14,8 +14,8 @@ and in the worker's driver source
 The wire:
 
     POST /v1/charges {"amount": cents, "currency": "EUR", "reference": text}   Idempotency-Key: key (optional)
-        201 the charge; 200 with Idempotent-Replayed: true for the same key and body; 409 while the first is under way;
-        422 for the same key with another body; 402 if declined; 400 if malformed
+        201 the charge; 200 with Idempotent-Replayed: true for the same key and body; 422 for the same key with another
+        body; 402 if declined; 400 if malformed. Requests are dealt with one by one, so no key is ever under way.
     GET /v1/charges/ID, GET /v1/charges?reference=TEXT -> {"data": [charge, ...]}
     POST /v1/charges/ID/refunds {} -> 201 the charge, refunded
 
