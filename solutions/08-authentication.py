@@ -154,7 +154,113 @@ def login(conn: psycopg.Connection, redis, email: str, password: str, ip: str, c
 # %% check="login"
 
 # %% [markdown]
-# ## 3. Whose word is it? (`verify_token`)
+# ## 3. Staying logged in (`sessions`)
+#
+# `sessions(database_url, redis, check_password, clock)` returns a FastAPI application (any ASGI application will do) with four routes; several processes run it.
+#
+# ```
+# POST /login               {"email": "...", "password": "..."}     2xx and the cookie, or 401
+# GET  /me                                                          200 {"id": 7}, or 401
+# POST /logout                                                      2xx; ends this session
+# POST /logout-everywhere                                           2xx; ends every session of the account
+# ```
+#
+# ```sql
+# CREATE TABLE sessions (            -- for your use, or make tables of your own, or keep sessions in Redis
+#     token_hash text PRIMARY KEY,
+#     account_id bigint NOT NULL,
+#     created_at timestamptz NOT NULL,
+#     seen_at    timestamptz NOT NULL
+# );
+# ```
+#
+# `database_url` is for `psycopg.connect`; `redis` is a `redis.Redis` client that returns bytes, and its TTLs run on `clock`; `check_password(email, password)` gives the account's id, or `None`.
+#
+# - The cookie is `__Host-session`: `Secure`, `HttpOnly`, `SameSite=Lax` or `Strict`, `Path=/`, without `Domain`. If it has a `Max-Age`, then of 12 hours at most.
+# - Its value is an id of at least 22 characters from the system's randomness. Neither database nor Redis holds anything from which an id can be read.
+# - Every login makes a new id, whatever cookie the browser brings along. If that was of a session, whoever's it was, that session ends.
+# - A session ends 30 minutes after its last request to `/me`, and 12 hours after the login however busy it is. A minute more or less makes no difference. What has ended does not come back.
+# - A logout ends the session in every process, and makes the browser drop the cookie (a `Set-Cookie` with `Max-Age=0`, `Path=/` and `Secure`). Other sessions of the account go on. A logout without a session is answered 2xx or 401.
+# - When a logout has been answered the session has ended, also if a request to `/me` was under way at the same moment.
+# - `/logout-everywhere` ends all sessions of the account, in whatever browser, and no other's. The account can log in again at once.
+# - Whatever else is sent as the cookie is answered 401 by `/me`, and never 5xx.
+#
+# Example: Ada logs in with a cookie that Mallory has planted in her browser; Mallory's copy of that cookie is answered 401.
+
+
+# %% answer="sessions"
+### BEGIN SOLUTION
+class Login(BaseModel):
+    email: str
+    password: str
+
+
+### END SOLUTION
+def sessions(database_url: str, redis, check_password, clock) -> FastAPI:
+    """An application with POST /login, GET /me, POST /logout and POST /logout-everywhere."""
+    ### BEGIN SOLUTION
+    # The row is the session and the cookie only its name, so deleting it ends it everywhere; an UPDATE moves the last use of
+    # a session that is still there and makes none. Redis is as good, if moving the end cannot bring a deleted key back.
+    app = FastAPI()
+    cookie = {"key": "__Host-session", "path": "/", "secure": True, "httponly": True, "samesite": "lax"}
+
+    def digest_of(token: str) -> str:
+        return hashlib.sha256(token.encode()).hexdigest()
+
+    def end(conn: psycopg.Connection, token: str) -> None:
+        conn.execute("DELETE FROM sessions WHERE token_hash = %s", [digest_of(token)])
+
+    def whose(conn: psycopg.Connection, token: str) -> int:
+        """The account of a live session, whose last use is now."""
+        now = clock.now()
+        row = conn.execute(
+            "UPDATE sessions SET seen_at = %s WHERE token_hash = %s AND seen_at > %s AND created_at > %s RETURNING account_id",
+            [now, digest_of(token), now - timedelta(minutes=30), now - timedelta(hours=12)],
+        ).fetchone()
+        if row is None:
+            raise HTTPException(401, "Log in first.")
+        return row[0]
+
+    @app.post("/login")
+    def log_in(asked: Login, response: Response, brought: str = Cookie("", alias="__Host-session")):
+        account, token = check_password(asked.email, asked.password), secrets.token_urlsafe(32)
+        if account is None:
+            raise HTTPException(401, "Email or password is wrong.")
+        with psycopg.connect(database_url) as conn:
+            end(conn, brought)
+            conn.execute(
+                "INSERT INTO sessions VALUES (%s, %s, %s, %s)", [digest_of(token), account, *[clock.now()] * 2]
+            )
+        response.set_cookie(value=token, max_age=12 * 3600, **cookie)
+        return {"id": account}
+
+    @app.get("/me")
+    def me(token: str = Cookie("", alias="__Host-session")):
+        with psycopg.connect(database_url) as conn:
+            return {"id": whose(conn, token)}
+
+    @app.post("/logout")
+    def log_out(response: Response, token: str = Cookie("", alias="__Host-session")):
+        with psycopg.connect(database_url) as conn:
+            end(conn, token)
+        response.delete_cookie(**cookie)
+        return {}
+
+    @app.post("/logout-everywhere")
+    def log_out_everywhere(response: Response, token: str = Cookie("", alias="__Host-session")):
+        with psycopg.connect(database_url) as conn:
+            conn.execute("DELETE FROM sessions WHERE account_id = %s", [whose(conn, token)])
+        response.delete_cookie(**cookie)
+        return {}
+
+    return app
+    ### END SOLUTION
+
+
+# %% check="sessions"
+
+# %% [markdown]
+# ## 4. Whose word is it? (`verify_token`)
 #
 # The shop's API gets access tokens: JWTs, signed by `https://id.shop.example`.
 # `verify_token(token, keys, clock)` returns the claims (a `dict`) of a token that is good, and raises `InvalidToken` for every other text. An error of your own or a `ValueError` is as good; `None`, `KeyError` and their like are not.
@@ -220,7 +326,7 @@ def verify_token(token: str, keys: dict, clock) -> dict:
 # %% check="verify_token"
 
 # %% [markdown]
-# ## 4. A token for a token (`refresh`)
+# ## 5. A token for a token (`refresh`)
 #
 # Access tokens live for minutes; a refresh token gives new ones for weeks. Each works **once** and is replaced by its successor; all that came of one login on one device are a **family**.
 #
@@ -293,7 +399,115 @@ def refresh(conn: psycopg.Connection, token: str, clock) -> str:
 # %% check="refresh"
 
 # %% [markdown]
-# ## 5. Somebody else knows her (`oauth_callback`)
+# ## 6. Keys for programs (`create_key`, `check_key`, `rotate_key`, `revoke_key`)
+#
+# Other people's programs call the shop with an API key, at every request.
+#
+# ```sql
+# CREATE TABLE api_keys (
+#     id         bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+#     owner_id   bigint NOT NULL,
+#     prefix     text NOT NULL UNIQUE,       -- how the key begins; may be shown in lists and logs
+#     key_hash   text NOT NULL,
+#     scopes     text[] NOT NULL,
+#     created_at timestamptz NOT NULL,
+#     expires_at timestamptz,                -- from then on it is refused; an administrator may set it too
+#     rotated_at timestamptz,                -- when it got a successor
+#     revoked_at timestamptz
+# );
+# ```
+#
+# - `create_key(conn, owner_id, scopes, clock)` returns a new key, a text that is shown this once. It begins with `shop_`, so that scanners of published code know it. Its `prefix` has at least 8 characters; after it come at least 22 that nobody can guess, whatever other keys they know.
+# - Nothing of those is stored, but for a hash (`key_hash`, at least 22 characters).
+# - `check_key(conn, key, scope, clock)` returns the owner's id. A key that is unknown, malformed in whatever way, over or revoked raises `InvalidKey`, always with the same text and attributes. A good key without this very scope raises `MissingScope`.
+# - It is called at every request, and there are many keys: it sends **one** statement, which an index answers, writes nothing, and computes no password hash.
+# - `rotate_key(conn, key, clock)` returns a new key with the owner and the scopes of the old one, which goes on working for 24 hours on `clock`, and never longer than it would have. A key that is not good, or was rotated before, raises `InvalidKey`. Of two rotations of one key at the same moment one makes the successor, the other raises `InvalidKey`.
+# - `revoke_key(conn, prefix, clock)` ends the key with this prefix at once and for every process, also one that was rotated. Other keys go on, its successor too.
+# - Error classes of your own are as good, as long as they are two.
+#
+# Example: `create_key(conn, 7, ["orders:read"], clock)` gives `shop_k3Jx0a9Q_rT5v...`; `check_key` of it returns 7 for `orders:read` and raises `MissingScope` for `orders`.
+
+# %% answer="api_keys"
+### BEGIN SOLUTION
+# A public random part finds the row by equality, so the index does the work; the rest has 256 bits, which a fast hash
+# protects as well as a slow one. The UPDATE decides which of two rotations won; locking the row first does as well.
+GOOD = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %(now)s)"
+
+
+def _parts(key):
+    """The prefix by which a key is found, and the hash that is compared."""
+    return key[:13], hashlib.sha256(key.encode()).hexdigest()
+
+
+### END SOLUTION
+def create_key(conn: psycopg.Connection, owner_id: int, scopes: list[str], clock) -> str:
+    """Makes a key; commits."""
+    ### BEGIN SOLUTION
+    key = f"shop_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}"
+    with conn.transaction():
+        conn.execute(
+            "INSERT INTO api_keys (owner_id, prefix, key_hash, scopes, created_at) VALUES (%s, %s, %s, %s, %s)",
+            [owner_id, *_parts(key), scopes, clock.now()],
+        )
+    return key
+    ### END SOLUTION
+
+
+def check_key(conn: psycopg.Connection, key: str, scope: str, clock) -> int:
+    """The owner's id. Raises InvalidKey, or MissingScope."""
+    ### BEGIN SOLUTION
+    row = None
+    if key.isascii() and key.isprintable() and len(key) < 200:  # what Postgres or the driver would choke on
+        prefix, digest = _parts(key)
+        with conn.transaction():
+            row = conn.execute(
+                f"SELECT owner_id, scopes, key_hash FROM api_keys WHERE prefix = %(prefix)s AND {GOOD}",
+                {"prefix": prefix, "now": clock.now()},
+            ).fetchone()
+    if row is None or not hmac.compare_digest(row[2], digest):
+        raise InvalidKey("not a key of ours")
+    if scope not in row[1]:
+        raise MissingScope(scope)
+    return row[0]
+    ### END SOLUTION
+
+
+def rotate_key(conn: psycopg.Connection, key: str, clock) -> str:
+    """The successor of a key, which works for 24 hours more; commits. Raises InvalidKey."""
+    ### BEGIN SOLUTION
+    if not (key.isascii() and key.isprintable() and len(key) < 200):
+        raise InvalidKey("not a key of ours")
+    prefix, digest = _parts(key)
+    moment = {"now": clock.now(), "end": clock.now() + timedelta(hours=24), "prefix": prefix, "hash": digest}
+    with conn.transaction():
+        row = conn.execute(
+            f"""
+            UPDATE api_keys SET rotated_at = %(now)s, expires_at = least(expires_at, %(end)s)
+             WHERE prefix = %(prefix)s AND key_hash = %(hash)s AND rotated_at IS NULL AND {GOOD}
+            RETURNING owner_id, scopes
+            """,
+            moment,
+        ).fetchone()
+        if row is None:
+            raise InvalidKey("not a key of ours")
+        return create_key(conn, *row, clock)
+    ### END SOLUTION
+
+
+def revoke_key(conn: psycopg.Connection, prefix: str, clock) -> None:
+    """Ends the key with this prefix at once; commits."""
+    ### BEGIN SOLUTION
+    with conn.transaction():
+        conn.execute(
+            "UPDATE api_keys SET revoked_at = %s WHERE prefix = %s AND revoked_at IS NULL", [clock.now(), prefix]
+        )
+    ### END SOLUTION
+
+
+# %% check="api_keys"
+
+# %% [markdown]
+# ## 7. Somebody else knows her (`oauth_callback`)
 #
 # The shop lets people in who have an account with a provider: the authorization code flow of OpenID Connect. `oauth_callback(providers, http, clock)` returns a FastAPI application (any ASGI application will do), reached from outside as `https://shop.example`. One process runs it, so what you remember may live in it.
 #
@@ -399,7 +613,7 @@ def oauth_callback(providers: dict, http: httpx.Client, clock) -> FastAPI:
 # %% check="oauth_callback"
 
 # %% [markdown]
-# ## 6. A way back in (`reset_password`)
+# ## 8. A way back in (`reset_password`)
 #
 # Whoever has forgotten the password gets a link by mail. `reset_password(database_url, send_mail, hash_password, clock)` returns a FastAPI application (any ASGI application will do) with three routes, reached from outside as `https://shop.example`; several processes run it.
 #
@@ -509,3 +723,113 @@ def reset_password(database_url: str, send_mail, hash_password, clock) -> FastAP
 
 
 # %% check="reset_password"
+
+# %% [markdown]
+# ## 9. Break in (`break_in`)
+#
+# Another shop lets people in by two steps: a password, then a code of six digits that it mails.
+#
+# ```
+# POST /login   {"email": "...", "password": "..."}               200 {"ticket": "..."}, and a code is mailed; or 401
+# POST /code    {"ticket": "...", "email": "...", "code": "..."}  200 {"session": "..."}; or 401
+# GET  /account   Authorization: Bearer SESSION                   200 {"email": "...", "note": "..."}; or 401
+# GET  /mailbox                                                   200 {"codes": ["481516"]}: what was mailed to Mallory, the newest last
+# ```
+#
+# Its tables, and the function behind `POST /code`:
+#
+# ```sql
+# CREATE TABLE customers (
+#     id       bigint PRIMARY KEY,
+#     email    text NOT NULL UNIQUE,
+#     password text NOT NULL,
+#     note     text NOT NULL
+# );
+# CREATE TABLE tickets (                       -- one for each time a password was right
+#     ticket      text PRIMARY KEY,
+#     customer_id bigint NOT NULL REFERENCES customers,
+#     code        text NOT NULL,
+#     created_at  timestamptz NOT NULL,
+#     guesses     int NOT NULL DEFAULT 0,      -- wrong codes so far
+#     used_at     timestamptz
+# );
+# ```
+#
+# ```python
+# def check_code(conn, form, clock):
+#     ticket = conn.execute("SELECT code FROM tickets WHERE ticket = %s", [form["ticket"]]).fetchone()
+#     customer = conn.execute("SELECT id FROM customers WHERE email = %s", [form["email"]]).fetchone()
+#     if ticket is None or customer is None:
+#         return None
+#     if not ticket[0].startswith(str(form["code"])):
+#         return None
+#     return customer[0]
+# ```
+#
+# You are Mallory: `mallory@evil.example` with the password `correct horse`. `break_in(client)` gets an `httpx.Client` for one shop (`client.post("/login", json={...})`) and returns the note in the account of `ada@example.com`.
+#
+# - There are two shops. The other one looks the same and has no hole: there `break_in` returns `None`, without an error and without claiming anything.
+# - Each shop gets 50 requests at most.
+#
+# Example: `"gift-417002386"` from the one, `None` from the other.
+
+
+# %% answer="break_in"
+def break_in(client: httpx.Client) -> str | None:
+    """The note in Ada's account, or None where there is no way in."""
+    ### BEGIN SOLUTION
+    # The ticket says whose password was right, but the function believes the address in the form; so one's own ticket
+    # and code open any account. An empty code does as well, since every code begins with nothing.
+    mallory = {"email": "mallory@evil.example", "password": "correct horse"}
+    form = client.post("/login", json=mallory).json()
+    form |= {"email": "ada@example.com", "code": client.get("/mailbox").json()["codes"][-1]}
+    entered = client.post("/code", json=form)
+    if not entered.is_success:
+        return None
+    session = {"Authorization": f"Bearer {entered.json()['session']}"}
+    found = client.get("/account", headers=session).json()
+    return found["note"] if found["email"] == form["email"] else None
+    ### END SOLUTION
+
+
+# %% check="break_in"
+
+# %% [markdown]
+# ## 10. Then close the hole (`close_the_hole`)
+#
+# The same shop, the same tables, and now it is yours. Write the function behind `POST /code` again: `close_the_hole(conn, form, clock)` returns the id of the customer who is in, and `None` for nobody.
+#
+# The shop opens `conn` for each form, commits when your function returns, and rolls back when it raises. `InvalidCredentials` (or another error of `grader.shop.errors`) is a refusal like `None`; any other exception is answered 500. `form` is the JSON object that was sent, whatever is in it: `{"ticket": "...", "email": "...", "code": "..."}`.
+#
+# - A ticket lets in the customer it was made for, with its own code: all six digits, as text, nothing less and nothing else. The address in the form decides nothing.
+# - It works once, and for ten minutes of `clock`.
+# - After five wrong codes it is over, for the right one too; after four it is not. Other tickets of the same customer are not touched by that.
+# - At the same moment one code lets one in, and two wrong codes count as two.
+# - Forms that hold something else in place of a ticket or a code, or nothing, are refused.
+#
+# Example: Mallory's ticket with Mallory's code and `"email": "ada@example.com"` gives Mallory's id, or `None`.
+
+
+# %% answer="close_the_hole"
+def close_the_hole(conn: psycopg.Connection, form: dict, clock) -> int | None:
+    """The id of the customer who is in by this form; None if nobody is."""
+    ### BEGIN SOLUTION
+    # Each try is counted by the statement that asks whether there may be one, before its code is looked at, so tries
+    # at the same moment cannot share a count. Locking the row first does as well, and lets right tries go uncounted.
+    given = {name: form.get(name) for name in ("ticket", "code")}
+    if not all(isinstance(value, str) for value in given.values()):
+        return None
+    its = {**given, "now": clock.now(), "oldest": clock.now() - timedelta(minutes=10)}
+    tried = conn.execute(
+        "UPDATE tickets SET guesses = guesses + 1 WHERE ticket = %(ticket)s "
+        "AND guesses < 5 AND used_at IS NULL AND created_at > %(oldest)s RETURNING code, customer_id",
+        its,
+    ).fetchone()
+    if tried is None or not hmac.compare_digest(tried[0].encode(), given["code"].encode()):
+        return None
+    conn.execute("UPDATE tickets SET used_at = %(now)s WHERE ticket = %(ticket)s", its)
+    return tried[1]
+    ### END SOLUTION
+
+
+# %% check="close_the_hole"

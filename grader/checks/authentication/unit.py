@@ -28,6 +28,6 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 from pydantic import BaseModel
 
-from grader.shop.errors import InvalidCredentials, InvalidToken, TooManyAttempts
+from grader.shop.errors import InvalidCredentials, InvalidKey, InvalidToken, MissingScope, TooManyAttempts
 """,
 )
