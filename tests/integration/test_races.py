@@ -78,6 +78,6 @@ def test_wires_count_both_servers_and_time_is_virtual(shop):
     wires.clock.advance(61)
     assert list(wires.keys()) == ["price"]
     with wires.counted() as count, wires.hanging(), pytest.raises(Exception, match=r"[Tt]imeout"):
-        wires.client("hasty", socket_timeout=0.05).get("price")
+        wires.client("hasty", socket_timeout=0.5).get("price")
     assert count.commands == ["GET price"]
     assert wires.redis.get("price") == "10"
