@@ -89,8 +89,8 @@ class History:
         return Evidence("table", "The calls", {"columns": ["call", "outcome"], "rows": rows})
 
 
-def digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class Desk:
