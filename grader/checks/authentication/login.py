@@ -250,6 +250,9 @@ def _one_by_one(street: Street) -> None:
             return
         if name in ("address", "forgiven"):
             street.look_for_passwords()
+        if name == "own account":
+            street.together.clock.advance(WINDOW + SLACK)
+            street.keep("address over", people.right(bob, attempts[0].ip))
     street.forget()
     # A minute before a full quarter of an hour, so that windows that begin on the hour end in between.
     clock = street.together.clock
@@ -473,9 +476,13 @@ ELSEWHERE = "Failures from one network address are no reason to refuse another."
 )
 def ends_in_time(history: History) -> Ruling:
     """A quarter of an hour after the first of the five failures it is over, and TooManyAttempts says so beforehand."""
-    ruling = history.follows("time", (LIMIT, "denied"), (LIMIT + 2, "throttled"), (1, "in"))
-    if ruling is not True:
-        return ruling
+    for name, *wanted in (
+        ("time", (LIMIT, "denied"), (LIMIT + 2, "throttled"), (1, "in")),
+        ("address over", (1, "in")),
+    ):
+        ruling = history.follows(name, *wanted)
+        if ruling is not True:
+            return ruling
     for name, number, left in (
         ("time", LIMIT, 240),
         ("account", LIMIT, WINDOW),
