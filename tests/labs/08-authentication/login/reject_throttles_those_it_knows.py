@@ -17,14 +17,6 @@ def login(conn, redis, email, password, ip, clock):
     for key, limit in limits.items():
         if int(redis.get(key) or 0) >= limit:
             raise TooManyAttempts(retry_after=redis.ttl(key))
-    with redis.lock(f"lock:{email}", timeout=5), redis.lock(f"lock:{ip}", timeout=5):
-        return attempt(conn, redis, email, password, ip, limits)
-
-
-def attempt(conn, redis, email, password, ip, limits):
-    for key, limit in limits.items():
-        if int(redis.get(key) or 0) >= limit:
-            raise TooManyAttempts(retry_after=redis.ttl(key))
     account = check(conn, email, password)
     if account is None:
         known = conn.execute("SELECT 1 FROM accounts WHERE email = %s", (email,)).fetchone()
