@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -123,17 +124,23 @@ def still(run: Run, conclusion: str = "", names: Sequence[str] = ()) -> Picture:
     return picture_of(story(run, conclusion, names))
 
 
-def story(run: Run, conclusion: str = "", names: Sequence[str] = ()) -> dict[str, Any]:
-    """One order as timeline data. conclusion: said beneath a run with which nothing is wrong, or in place of its problem."""
+def story(
+    run: Run, conclusion: str = "", names: Sequence[str] = (), *, merged: bool = False
+) -> dict[str, Any]:
+    """One order as timeline data. conclusion: said beneath a run with which nothing is wrong, or in place of its problem.
+
+    merged: one column a caller, where the explorer tells its connections apart ("T1", "T1r").
+    """
     data = timeline(run, conclusion)
     called = {f"T{number}": name for number, name in enumerate(names, 1)}
 
     def named(lane: Any) -> Any:
-        return called.get(lane, lane)
+        caller = re.match(r"T\d+", str(lane)) if merged else None
+        return called.get(caller[0], caller[0]) if caller else called.get(lane, lane)
 
     return {
         **data,
-        "lanes": [named(lane) for lane in data["lanes"]],
+        "lanes": list(dict.fromkeys(named(lane) for lane in data["lanes"])),
         "steps": [{**s, "lane": named(s["lane"]), "waits_for": named(s["waits_for"])} for s in data["steps"]],
         "broken_at": data["broken_at"] if run.problem else None,
     }

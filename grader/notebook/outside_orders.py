@@ -13,11 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-import psycopg
-
-from grader.instruments.explore import Caller, Exploration, Limits, Run, SavedRows, Stage, explore, timeline
-from grader.instruments.explore.threads import ThreadCall, ThreadWorker
+from grader.instruments.explore import Caller, Exploration, Limits, Run, SavedRows, Stage, explore
+from grader.instruments.explore.threads import thread_caller
 from grader.instruments.joining import join
+from grader.notebook import every_order
 from grader.notebook.outside import Outside
 from grader.notebook.scratch import Scratch
 from grader.notebook.stepping import Steps
@@ -69,18 +68,7 @@ def _caller(outside: Outside, lane: str, call: tuple[Any, ...]) -> Caller:
     function, *arguments = call
     client = outside.client(outside.bank, lane)
 
-    def work(conn: psycopg.Connection[Any]) -> Any:
-        conn.prepare_threshold = None  # else later runs send other statements than earlier ones
-        try:
-            return function(conn, client, *arguments)
-        finally:  # what a pool does with a connection that comes back
-            if not conn.closed and conn.info.transaction_status:
-                conn.rollback()
-
-    def begin(worker: ThreadWorker, url: str) -> ThreadCall:
-        return worker.start(work, url)
-
-    return Caller(ThreadWorker, begin)
+    return thread_caller(every_order.guarded, function, client, *arguments)
 
 
 def steps(run: Run, names: Sequence[str]) -> Steps:
@@ -88,20 +76,8 @@ def steps(run: Run, names: Sequence[str]) -> Steps:
 
     A run with a problem is marked at the last charge, for that was the one too many.
     """
-    data = timeline(run)
-
-    def named(lane: Any) -> Any:
-        return names[int(found[1]) - 1] if (found := re.match(r"T(\d+)", str(lane))) else lane
-
-    told = [
-        {
-            **step,
-            "lane": named(step["lane"]),
-            "waits_for": named(step["waits_for"]),
-            "result": _REPLY.sub(r"\1 \2", step["result"]),
-        }
-        for step in data["steps"]
-    ]
+    data = every_order.story(run, names=names, merged=True)
+    told = [{**step, "result": _REPLY.sub(r"\1 \2", step["result"])} for step in data["steps"]]
     charges = [n for n, step in enumerate(told) if step["text"].startswith("provider: charge")]
     broken = charges[-1] if run.problem and charges else None
     return Steps({**data, "lanes": list(names), "steps": told, "broken_at": broken})

@@ -9,7 +9,6 @@ Each function is called with an autocommit connection, a Redis client and its fu
 from __future__ import annotations
 
 import logging
-import re
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,7 +21,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from grader.instruments.explore import Caller, Exploration, Limits, Run, SavedRows, Stage, crashes, explore
-from grader.instruments.explore.threads import ThreadCall, ThreadWorker
+from grader.instruments.explore.threads import thread_caller
 from grader.instruments.joining import join
 from grader.instruments.resp import RespProxy
 from grader.instruments.steps import Journal
@@ -117,10 +116,7 @@ class _Theatre:
             with _client(self.proxy.url(lane)) as client:
                 return every_order.guarded(connection, function, client, *arguments)
 
-        def begin(worker: ThreadWorker, url: str) -> ThreadCall:
-            return worker.start(work, url)
-
-        return Caller(ThreadWorker, begin)
+        return thread_caller(work)
 
 
 @contextmanager
@@ -171,24 +167,9 @@ def _client(url: str) -> redis.Redis:
 
 def steps(run: Run, conclusion: str = "", names: Sequence[str] = ()) -> Steps:
     """One order, to step through: a column for each caller, commands to Redis marked as such."""
-    return Steps(_story(run, conclusion, names))
+    return Steps(every_order.story(run, conclusion, names, merged=True))
 
 
 def still(run: Run, conclusion: str = "", names: Sequence[str] = ()) -> Picture:
     """One order, whole."""
-    return picture_of(_story(run, conclusion, names))
-
-
-def _story(run: Run, conclusion: str, names: Sequence[str]) -> dict[str, Any]:
-    """The explorer tells a caller's sessions apart ("T1", "T1r"); a reader wants one column a caller."""
-    data = every_order.story(run, conclusion)
-
-    def named(lane: Any) -> Any:
-        number = int(found[1]) if (found := re.match(r"T(\d+)", str(lane))) else 0
-        return names[number - 1] if 0 < number <= len(names) else f"T{number}" if number else lane
-
-    return {
-        **data,
-        "lanes": list(dict.fromkeys(named(lane) for lane in data["lanes"])),
-        "steps": [{**s, "lane": named(s["lane"])} for s in data["steps"]],
-    }
+    return picture_of(every_order.story(run, conclusion, names, merged=True))
