@@ -9,8 +9,8 @@ from grader.checks.authentication.second_step import ADA, BOB, DRIVER, HOLE, MAL
 from grader.checks.authentication.served import DRIVER as SERVING
 from grader.checks.authentication.unit import lab
 from grader.checks.exercise import NotAnswered, Ruling, fail
-from grader.checks.idempotency.tables import Tables
 from grader.checks.running import Answer, Bench, Reply, Resource, Worker
+from grader.checks.tables import Tables
 from grader.instruments.clock import VirtualClock
 from grader.instruments.serve import socket_in
 from grader.verdict import Evidence

@@ -10,8 +10,8 @@ from grader.checks.authentication.second_step import ADA, BOB, DRIVER, MALLORY, 
 from grader.checks.authentication.served import Served, refused
 from grader.checks.authentication.unit import lab
 from grader.checks.exercise import Ruling, fail, unknown
-from grader.checks.idempotency.tables import Tables
 from grader.checks.running import Answer, Bench
+from grader.checks.tables import Tables
 from grader.instruments.callers import Exchange
 from grader.instruments.clock import START, VirtualClock
 from grader.instruments.explore import Caller, Exploration, Run, Stage, explore, timeline

@@ -10,8 +10,8 @@ import argon2
 from grader.checks.authentication.attempts import DRIVER, Attempt, People, Told, contents, told
 from grader.checks.authentication.hash_work import DRIVER as COUNTING
 from grader.checks.authentication.unit import lab
-from grader.checks.caching.together import Together
 from grader.checks.concurrency import CONN, Part, Scene, all_end, covered, holds
+from grader.checks.concurrency.joined import Together
 from grader.checks.exercise import NotAnswered, Ruling, fail, unknown
 from grader.checks.running import Answer, Bench, Reply, Resource
 from grader.instruments.explore import Run

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from grader.checks.authentication.served import Served
-from grader.checks.idempotency.tables import Tables
 from grader.checks.running import Answer, Bench
+from grader.checks.tables import Tables
 from grader.instruments.callers import Exchange
 from grader.instruments.clock import VirtualClock
 from grader.instruments.serve import socket_in

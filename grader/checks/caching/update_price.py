@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from grader.checks.caching.together import Together
 from grader.checks.caching.unit import lab
 from grader.checks.caching.values import amounts, told
 from grader.checks.concurrency import CONN, Part, Scene, all_end, covered, holds, left_open
+from grader.checks.concurrency.joined import Together
 from grader.checks.exercise import Ruling, fail
 from grader.checks.running import Answer, Bench, Reply
 from grader.instruments.explore import Run

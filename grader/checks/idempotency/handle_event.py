@@ -20,9 +20,9 @@ from grader.checks.idempotency.deliveries import (
     waits,
     whole,
 )
-from grader.checks.idempotency.tables import Tables
 from grader.checks.idempotency.unit import lab
 from grader.checks.running import Answer, Bench
+from grader.checks.tables import Tables
 
 SCHEMA = """
 CREATE TABLE balances (customer_id bigint PRIMARY KEY, points int NOT NULL);

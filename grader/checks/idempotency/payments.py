@@ -8,9 +8,9 @@ from typing import Any
 
 from grader.checks.exercise import NotAnswered, Rejected, Ruling, fail, unknown
 from grader.checks.idempotency.deliveries import PATIENT
-from grader.checks.idempotency.tables import Tables
 from grader.checks.idempotency.unit import lab
 from grader.checks.running import Answer, Bench, Resource, Worker
+from grader.checks.tables import Tables
 from grader.instruments import serve
 from grader.instruments.clock import VirtualClock
 from grader.instruments.explore import Caller, Exploration, Run, Stage, explore, timeline

@@ -9,9 +9,9 @@ from typing import Any
 from grader.checks.concurrency import CONN, Part, Rehearsal, Scene, Seat, all_end, blame, covered, holds
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.idempotency.deliveries import DRIVER, ENOUGH, NEVER, PATIENCE, PATIENT, detail, waits
-from grader.checks.idempotency.tables import Tables
 from grader.checks.idempotency.unit import lab
 from grader.checks.running import Answer, Bench, Database, Reply, Resource, Worker
+from grader.checks.tables import Tables
 from grader.instruments.broker import Broker, Message
 from grader.instruments.explore import Run
 from grader.instruments.faults import Sweep, sweep

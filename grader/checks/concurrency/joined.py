@@ -13,9 +13,9 @@ from typing import Any
 
 import redis
 
-from grader.checks.caching.place import DRIVER
 from grader.checks.concurrency import Rehearsal, Seat
 from grader.checks.running import Answer, Bench, Database, Resource
+from grader.checks.virtual_time import DRIVER
 from grader.instruments.clock import VirtualClock
 from grader.instruments.explore import Limits
 from grader.instruments.joining import join

@@ -1,4 +1,4 @@
-"""The small schemas of this lab: made as the prompt shows them, and brought back to their first rows."""
+"""The small schemas of a lab: made as the prompt shows them, and brought back to their first rows."""
 
 from __future__ import annotations
 
