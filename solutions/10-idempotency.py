@@ -277,7 +277,7 @@ def call_with_retry(request, policy, clock, random):
 # );
 # ```
 #
-# When the app is started these names are bound in its module: `DATABASE_URL` (text, for `psycopg.connect`; also in `os.environ`), `provider` (as in exercise 3: it remembers keys for 24 hours; no card is declined here) and `clock` (`now()`: an aware `datetime`; `time()`, `sleep(seconds)`). The clock of the machine and `now()` of the server tell another time.
+# When the app is started, after the cell has run, these names are bound in its module: `DATABASE_URL` (text, for `psycopg.connect`; also in `os.environ`), `provider` (as in exercise 3: it remembers keys for 24 hours; no card is declined here) and `clock` (`now()`: an aware `datetime`; `time()`, `sleep(seconds)`). The clock of the machine and `now()` of the server tell another time.
 #
 # - A payment takes `amount` under the reference `order-<order_id>` (`provider.charge(amount=..., reference=..., idempotency_key=...)`), adds one row to `ledger`, and is answered 201 with a JSON object that has the `charge_id`.
 # - The same client, key and body within 24 hours: the same reply, status and bytes, and nothing is charged. The body is the same if it says the same: the order of its fields does not matter.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from grader.checks.exercise import NotAnswered, Rejected
@@ -61,10 +60,7 @@ def __seed__(number):
 
 
 class Served:
-    """A process that runs the app. `ask` is one request.
-
-    meanwhile: called again and again until the app is up, for apps whose statements pass through our hands.
-    """
+    """A process that runs the app. `ask` is one request."""
 
     def __init__(
         self,
@@ -77,13 +73,9 @@ class Served:
         base_url: str = "http://shop.example",
         journal: Journal | None = None,
         environ: dict[str, str] | None = None,
-        meanwhile: Callable[[], object] | None = None,
     ) -> None:
         self.worker: Worker = answer.spawn(driver=DRIVER + driver, environ=environ)
-        call = self.worker.start(start, Resource("listener", path), *args)
-        while meanwhile is not None and not call.done():
-            meanwhile()
-        started = call.result()
+        started = self.worker.call(start, Resource("listener", path), *args)
         if started.error is not None and started.error.kind == "not_answered":
             raise NotAnswered
         if not started.ok or not isinstance(started.value, dict):

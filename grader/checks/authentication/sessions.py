@@ -252,7 +252,8 @@ def _schedules(venue: Venue, here: Served) -> Exploration:
             def begin(place: Served, url: str) -> Any:
                 return place.client.start(method, path, headers=jar(cookie[0]))
 
-            ready = [venue.place(f"T{lane}", stage)]  # before there is anything to be played
+            # Before there is anything to be played, for building the app may use both servers.
+            ready = [stage.unheld(lambda: venue.place(f"T{lane}", stage))]
             return Caller(lambda: ready.pop() if ready else venue.place(f"T{lane}", stage), begin)
 
         def recover(run: Run) -> None:

@@ -94,7 +94,7 @@ class Venue:
         self._places = 0
 
     def place(self, caller: str = "", stage: Stage | None = None) -> Served:
-        """A process of its own; of a stage's `caller` if given, and then building the app may use both servers."""
+        """A process of its own, of a stage's `caller` if given."""
         self._places += 1
         url = self.database.url() if stage is None else stage.url(int(caller[1:]))
         caller = caller or f"p{self._places}"
@@ -102,23 +102,8 @@ class Venue:
         clock = self.clock.serve(self.folder, f"c{self._places}")
         client = Resource("redis", self.proxy.url(caller))
         args = (url, client, clock, self.accounts)
-
-        def let_go() -> None:
-            assert stage is not None
-            stage.proxy.pump(0.01)
-            for session in list(stage.proxy.sessions):
-                if session.lane == caller and session.held is not None:
-                    session.release()
-
-        return Served(
-            self.answer,
-            path,
-            driver=DRIVER,
-            start="__open__",
-            args=args,
-            journal=self.journal if stage else None,
-            meanwhile=let_go if stage else None,
-        )
+        journal = self.journal if stage else None
+        return Served(self.answer, path, driver=DRIVER, start="__open__", args=args, journal=journal)
 
     def tables(self) -> list[str]:
         """Names of all tables, the answer's own too, as SQL may quote them."""

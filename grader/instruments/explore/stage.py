@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol
@@ -71,7 +74,7 @@ class Lane:
             self.retire()
             self.caller, self.plural = caller, self.plural and self.caller is caller
         if self.worker is None:
-            self.worker = caller.spawn()
+            self.worker = self.stage.unheld(caller.spawn)
 
     def begin(self) -> None:
         assert self.caller is not None
@@ -177,6 +180,36 @@ class Stage:
         """Sessions of caller number `caller` that are in a transaction now; for callbacks of an answer that
         stand for a person who thinks, or for a slow call to somebody else."""
         return [s.name for s in self.lanes[caller - 1].sessions if s.status != "I"]
+
+    def unheld(self, work: Callable[[], Any]) -> Any:
+        """The result of `work`, during which statements pass: an app may use the database while it is built.
+
+        What is asked then is no part of a schedule, and is forgotten.
+        """
+        proxy, told, done = self.proxy, threading.Event(), os.eventfd(0)
+        before = proxy.gate, proxy.on_finished
+        proxy.gate = lambda session, statement: session.release()
+        proxy.on_finished = lambda session, statement: None
+        proxy.watch(done, lambda mask: told.set())
+
+        def relay() -> None:
+            while not told.is_set():
+                proxy.pump(1.0)
+
+        # The relaying is what moves to a thread: processes that `work` starts may be bound to the one it runs in.
+        try:
+            with ThreadPoolExecutor(max_workers=1) as pool:
+                relaying = pool.submit(relay)
+                try:
+                    return work()
+                finally:
+                    os.eventfd_write(done, 1)
+                    relaying.result()
+        finally:
+            proxy.unwatch(done)
+            os.close(done)
+            proxy.gate, proxy.on_finished = before
+            proxy.clear()
 
     def cast(self, callers: Sequence[Caller]) -> list[Lane]:
         """Puts the callers on the first lanes, workers alive, and empties the other lanes."""
