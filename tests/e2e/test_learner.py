@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import secrets
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import course
 import pytest
+from jupyter_page import run_cell
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from grader import catalog
@@ -149,21 +149,11 @@ def code_cell_before(cell: Locator) -> Locator:
     return cell.locator("xpath=preceding-sibling::*[contains(concat(' ', @class, ' '), ' jp-CodeCell ')][1]")
 
 
-def run(page: Page, cell: Locator) -> None:
-    """Runs the cell and waits until its number has changed, that is, until it is done."""
-    prompt = cell.locator(".jp-InputPrompt").first
-    before = prompt.inner_text()
-    cell.locator(".cm-content").first.click()
-    page.keyboard.press("Control+Enter")
-    expect(prompt).not_to_have_text(before)
-    expect(prompt).to_have_text(re.compile(r"\[\d+\]:"))
-
-
 def answer(page: Page, cell: Locator, text: str) -> None:
     cell.locator(".cm-content").first.click()
     page.keyboard.press("Control+A")
     page.keyboard.insert_text(text)
-    run(page, cell)
+    run_cell(page, cell)
 
 
 def look(page: Page, name: str) -> None:
@@ -182,20 +172,20 @@ def test_wrong_then_right_then_validate(page: Page, address: str, case: Case):
     check = cell_with(page, f'lab.check("{case.exercise}")')
     check.scroll_into_view_if_needed()  # waits until its editor holds its text
     answered = code_cell_before(check)
-    run(page, cell_with(page, f'Lab("{case.lab}")'))
+    run_cell(page, cell_with(page, f'Lab("{case.lab}")'))
 
-    run(page, check)
+    run_cell(page, check)
     expect(check.locator(".jp-OutputArea")).to_contain_text("NOT ANSWERED YET")
 
     answer(page, answered, case.wrong)
-    run(page, check)
+    run_cell(page, check)
     expect(check.locator(".jp-OutputArea")).to_contain_text("NOT YET")
     expect(check.locator(".jp-OutputArea")).to_contain_text("Expected")
     check.scroll_into_view_if_needed()
     look(page, f"{case.lab}-wrong")
 
     answer(page, answered, case.right)
-    run(page, check)
+    run_cell(page, check)
     expect(check.locator(".jp-OutputArea")).to_contain_text("PASSED")
     assert page.get_by_text("Jupyter news").count() == 0
     assert (

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import nbformat.v4 as nb
 import pytest
+from jupyter_page import run_cell
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from grader import show
@@ -210,9 +211,7 @@ def test_the_plan_viewer_runs_in_jupyterlab_without_a_network(page: Page, jupyte
     )
     page.goto(jupyterlab.format("plan"))
     expect(page.locator(".jp-Notebook-ExecutionIndicator[data-status='idle']").first).to_be_attached()
-    page.locator(".jp-Notebook .cm-content").first.click()
-    page.keyboard.press("Control+Enter")
-    expect(page.locator(".jp-InputPrompt").first).to_have_text("[1]:")
+    run_cell(page, page.locator(".jp-Notebook .jp-CodeCell").first)
     viewer = page.locator(".plan-viewer")  # inside a shadow root, which Playwright sees through
     expect(viewer).to_be_visible()
     expect(viewer.get_by_text("Seq Scan").first).to_be_visible()

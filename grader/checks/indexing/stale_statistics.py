@@ -36,9 +36,9 @@ class Estimates:
     """The same places before and after the answer, at one size."""
 
     orders: int
-    places: tuple[tuple[Any, ...], ...]
     before: tuple[Plan, ...]
     after: tuple[Plan, ...] = ()
+    places: tuple[tuple[Any, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _before(database: Database, random: Random) -> Estimates:
     places = database.query(_PLACES)
     chosen = (places[0], *random.sample(places[1:], 3))
     ((orders,),) = database.query("SELECT pg_catalog.count(*) FROM public.orders")
-    return Estimates(orders, chosen, _plans(database, chosen))
+    return Estimates(orders, _plans(database, chosen), places=chosen)
 
 
 def _after(database: Database, before: Estimates) -> Estimates:
