@@ -145,14 +145,16 @@ SELECT wal_records, wal_fpi, wal_bytes::pg_catalog.int8
 
 
 def wal_per_write(
-    connection: Connection, statements: Sequence[str | tuple[str, Sequence[Any]]], *, attempts: int = 5
+    connection: Connection, statements: Sequence[str | tuple[str, Sequence[Any]]], *, attempts: int = 20
 ) -> WalWork:
     """WAL that the statements write, run in order in one transaction that is rolled back.
 
     statements: SQL, or (SQL, params). PostgreSQL 18 counts WAL for each backend, so other sessions do not show and
-    the work of triggers does. The first change of a page after a checkpoint logs the whole page (up to 8 kB), so a
-    first run warms up and runs are repeated until one has no full-page image. Records are the same from run to run
-    to about 1 per cent (page splits and pruning), bytes to about 3: leave that much room in a budget.
+    the work of triggers does. The first change of a page after a checkpoint logs the whole page (up to 8 kB), and with
+    checksums the first hint bit set in it logs a record. A checkpoint may come at any time, for instance with a
+    database that somebody else creates; so a first run warms up, and runs are repeated until one was preceded by
+    another since the last checkpoint. Records are then the same from run to run to about 2 per cent (page splits and
+    pruning), bytes to about 3: leave that much room in a budget.
     Raises ValueError without statements, inside a transaction, or on a server before version 18.
     """
     if not statements:
@@ -161,12 +163,21 @@ def wal_per_write(
         raise ValueError("WAL for each session is counted from PostgreSQL 18 on: use that or newer.")
     if connection.info.transaction_status is not TransactionStatus.IDLE:
         raise ValueError("WAL is counted between transactions: end the connection's transaction first.")
+    checkpoint = _last_checkpoint(connection)
     _wal_of(connection, statements)
     for _ in range(attempts):
         work = _wal_of(connection, statements)
-        if not work.full_pages:
+        before, checkpoint = checkpoint, _last_checkpoint(connection)
+        if before == checkpoint and not work.full_pages:
             break
     return work
+
+
+def _last_checkpoint(connection: Connection) -> str:
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        cursor.execute("SELECT redo_lsn::text FROM pg_catalog.pg_control_checkpoint()")
+        (found,) = cursor.fetchone() or ("",)
+        return str(found)
 
 
 def _wal_of(connection: Connection, statements: Sequence[str | tuple[str, Sequence[Any]]]) -> WalWork:

@@ -113,6 +113,31 @@ def test_wal_of_a_write_is_counted_for_this_session_and_grows_with_each_index(co
     assert rows(connection) == 10000
 
 
+class WithCheckpoint(list):
+    """Statements; the second time they are run a checkpoint comes right before."""
+
+    def __init__(self, statements, url):
+        super().__init__(statements)
+        self.url, self.runs = url, 0
+
+    def __iter__(self):
+        self.runs += 1
+        if self.runs == 2:
+            with psycopg.connect(self.url, autocommit=True) as admin:
+                admin.execute("CHECKPOINT")
+        return super().__iter__()
+
+
+def test_a_checkpoint_in_between_does_not_show(connection, services):
+    inserts = [
+        ("INSERT INTO item VALUES (%s, %s, 'open', 'x')", [20000 + i, 1 + i % 200]) for i in range(100)
+    ]
+    quiet = work.wal_per_write(connection, inserts)
+    disturbed = WithCheckpoint(inserts, services.judge_postgres.url())
+    assert abs(work.wal_per_write(connection, disturbed).records - quiet.records) <= 0.05 * quiet.records
+    assert disturbed.runs > 2
+
+
 def test_wal_of_a_cascade_is_counted(connection):
     alone = work.wal_per_write(connection, ["DELETE FROM item WHERE id = 7"])
     cascade = work.wal_per_write(connection, ["DELETE FROM product WHERE id = 7"])
