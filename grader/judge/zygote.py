@@ -81,8 +81,8 @@ def become_worker(sock: socket.socket, request: dict[str, Any]) -> None:
         os._exit(1)
 
 
-def main() -> None:
-    die_with_parent()
+def become_warm_parent() -> None:
+    """Imports what answers will import, and makes this process fit to be forked."""
     for name in WARM:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
@@ -90,6 +90,11 @@ def main() -> None:
     gc.freeze()  # keeps the collector from touching, and so copying, shared pages in every child
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel
+
+
+def main() -> None:
+    die_with_parent()
+    become_warm_parent()
     control = socket.socket(fileno=int(sys.argv[1]))
     control.sendall(b"ready\n")
     while True:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-from grader.instruments.explore import Caller, Exploration, Limits, Run, SavedRows, Stage, explore
+from grader.instruments.explore import PATIENT, Caller, Exploration, Run, SavedRows, Stage, explore
 from grader.instruments.explore.threads import thread_caller
 from grader.instruments.joining import join
 from grader.notebook import every_order
@@ -22,7 +22,6 @@ from grader.notebook.scratch import Scratch
 from grader.notebook.stepping import Steps
 
 _REPLY = re.compile(r'^(\d{3}) \{"id": "(\w+)".*$')  # "201 ch_1" is enough of a charge
-_PATIENT = Limits(patience=15, thinking=20)  # a busy machine is no reason to go on without a caller
 
 
 def pay_at_once(
@@ -60,7 +59,7 @@ def pay_at_once(
             observe=lambda: observer.execute(look.encode()).fetchall(),
             invariant=lambda run: wrong(run.state, run),
             reduce=False,
-            limits=_PATIENT,
+            limits=PATIENT,
         )
 
 

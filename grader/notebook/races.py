@@ -20,7 +20,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from grader.instruments.explore import Caller, Exploration, Limits, Run, SavedRows, Stage, crashes, explore
+from grader.instruments.explore import PATIENT, Caller, Exploration, Run, SavedRows, Stage, crashes, explore
 from grader.instruments.explore.threads import thread_caller
 from grader.instruments.joining import join
 from grader.instruments.resp import RespProxy
@@ -33,7 +33,6 @@ from grader.notebook.scratch import Scratch
 from grader.notebook.stepping import Steps
 
 Look = Callable[[psycopg.Connection[Any], "redis.Redis"], Any]
-_PATIENT = Limits(patience=15, thinking=20)  # a busy machine is no reason to go on without a caller
 
 
 def race(
@@ -63,7 +62,7 @@ def race(
             always=wrong,
             schedule=schedule,
             reduce=False,
-            limits=_PATIENT,
+            limits=PATIENT,
         )
 
 
@@ -91,7 +90,7 @@ def race_crash(
             observe=lambda: look(theatre.conn, theatre.redis),
             invariant=lambda run: wrong(run.state),
             faults="!",
-            limits=_PATIENT,
+            limits=PATIENT,
         )
 
 

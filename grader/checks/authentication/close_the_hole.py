@@ -9,12 +9,13 @@ from typing import Any
 from grader.checks.authentication.second_step import ADA, BOB, DRIVER, MALLORY, SCHEMA
 from grader.checks.authentication.served import Served, refused
 from grader.checks.authentication.unit import lab
+from grader.checks.concurrency import explored
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench
 from grader.checks.tables import Tables
 from grader.instruments.callers import Exchange
 from grader.instruments.clock import START, VirtualClock
-from grader.instruments.explore import Caller, Exploration, Run, Stage, explore, timeline
+from grader.instruments.explore import Caller, Exploration, Run, Stage, explore
 from grader.instruments.serve import socket_in
 from grader.instruments.steps import Journal
 from grader.verdict import Evidence
@@ -268,15 +269,8 @@ def _none_gets_in(history: History, family: str) -> Ruling:
 
 
 def _holds(found: Exploration | None, expected: str, title: str) -> Ruling:
-    if found is None:
-        return unknown(NEVER)
-    worst = found.counterexample
-    if worst is not None:
-        shown = [Evidence("timeline", title, timeline(worst))]
-        return fail(expected, f"{worst.problem} (schedule {worst.schedule})", evidence=shown)
-    if any(not run.finished for run in found.runs):
-        return fail("both forms are answered", "one was never answered")
-    return True
+    unanswered = fail("both forms are answered", "one was never answered")
+    return explored(found, expected, title, never=NEVER, unanswered=unanswered)
 
 
 @close_the_hole.property(weight=0, misconception="What is open to nobody needs no function.")

@@ -9,10 +9,11 @@ from typing import Any
 from grader.checks.authentication.reset_password_app import HOME, Mail, Row, Shop
 from grader.checks.authentication.served import Served, refused
 from grader.checks.authentication.unit import lab
+from grader.checks.concurrency import explored
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench
 from grader.instruments.callers import Exchange
-from grader.instruments.explore import Caller, Exploration, Run, Stage, explore, timeline
+from grader.instruments.explore import Caller, Exploration, Run, Stage, explore
 from grader.instruments.steps import Journal
 from grader.verdict import Evidence
 
@@ -313,18 +314,13 @@ def works_once(history: History) -> Ruling:
 )
 def works_once_under_all_schedules(history: History) -> Ruling:
     """Of two requests with one link at the same moment, one sets the password and the other is refused."""
-    if history.schedules is None:
-        return unknown(NEVER)
-    worst = history.schedules.counterexample
-    if worst is not None:
-        return fail(
-            "one success, one refusal (4xx), and the password of the success",
-            f"{worst.problem} (schedule {worst.schedule})",
-            evidence=[Evidence("timeline", "Two requests with one link", timeline(worst))],
-        )
-    if any(not run.finished for run in history.schedules.runs):
-        return fail("both requests are answered", "one was never answered")
-    return True
+    return explored(
+        history.schedules,
+        "one success, one refusal (4xx), and the password of the success",
+        "Two requests with one link",
+        never=NEVER,
+        unanswered=fail("both requests are answered", "one was never answered"),
+    )
 
 
 @reset_password.property(

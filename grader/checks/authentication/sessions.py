@@ -9,10 +9,11 @@ from typing import Any
 from grader.checks.authentication.served import Served
 from grader.checks.authentication.sessions_app import Cookie, Venue, cookie_of, jar, login
 from grader.checks.authentication.unit import lab
+from grader.checks.concurrency import explored
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench
 from grader.instruments.callers import Exchange
-from grader.instruments.explore import Caller, Exploration, Run, Stage, explore, timeline
+from grader.instruments.explore import Caller, Exploration, Run, Stage, explore
 from grader.instruments.joining import join
 from grader.verdict import Evidence
 
@@ -446,15 +447,10 @@ def ends_in_any_case(history: History) -> Ruling:
 )
 def logout_wins(history: History) -> Ruling:
     """A page and a logout at the same moment leave no session, under any schedule of Postgres and Redis."""
-    if history.schedules is None:
-        return unknown(NEVER)
-    worst = history.schedules.counterexample
-    if worst is not None:
-        return fail(
-            "the cookie is answered 401 from then on",
-            f"{worst.problem} (schedule {worst.schedule})",
-            evidence=[Evidence("timeline", "A page and a logout", timeline(worst))],
-        )
-    if any(not run.finished for run in history.schedules.runs):
-        return unknown("A request was never answered, so the schedules were not explored.")
-    return True
+    return explored(
+        history.schedules,
+        "the cookie is answered 401 from then on",
+        "A page and a logout",
+        never=NEVER,
+        unanswered=unknown("A request was never answered, so the schedules were not explored."),
+    )

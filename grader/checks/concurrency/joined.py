@@ -17,12 +17,10 @@ from grader.checks.concurrency import Rehearsal, Seat
 from grader.checks.running import Answer, Bench, Database, Resource
 from grader.checks.virtual_time import DRIVER
 from grader.instruments.clock import VirtualClock
-from grader.instruments.explore import Limits
+from grader.instruments.explore import PATIENT
 from grader.instruments.joining import join
 from grader.instruments.resp import RespProxy
 from grader.instruments.steps import Journal
-
-PATIENT = Limits(patience=15, thinking=20)  # a busy machine is no reason to go on without a caller
 
 
 class Together:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Reply
-from grader.instruments.explore import Run, timeline
+from grader.instruments.explore import Exploration, Run, timeline
 from grader.verdict import Evidence
 
 Problem = Callable[[Run], str | None]
@@ -40,6 +40,21 @@ def simplest(scenes: Sequence[Scene], wrong: Problem) -> tuple[Scene, Run, str] 
     """The run easiest to follow of which `wrong` has something to say, and what it says."""
     found = [(scene, run, text) for scene in scenes for run in scene.runs if (text := wrong(run))]
     return min(found, key=lambda f: (len(f[1].replies), f[1].switches, len(f[1].statements)), default=None)
+
+
+def explored(
+    found: Exploration | None, expected: str, title: str, *, never: str, unanswered: Ruling
+) -> Ruling:
+    """The ruling on an exploration that was judged as it was played: FAIL with its simplest counterexample.
+
+    never: why there is none. unanswered: the ruling if nothing was wrong, but some call never came to an end.
+    """
+    if found is None:
+        return unknown(never)
+    if (worst := found.counterexample) is not None:
+        exhibit = Evidence("timeline", title, timeline(worst))
+        return fail(expected, f"{worst.problem} (schedule {worst.schedule})", evidence=[exhibit])
+    return True if all(run.finished for run in found.runs) else unanswered
 
 
 def holds(

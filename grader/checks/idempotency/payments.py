@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from grader.checks.concurrency import explored
 from grader.checks.exercise import NotAnswered, Rejected, Ruling, fail, unknown
 from grader.checks.idempotency.deliveries import PATIENT
 from grader.checks.idempotency.unit import lab
@@ -13,7 +14,7 @@ from grader.checks.running import Answer, Bench, Resource, Worker
 from grader.checks.tables import Tables
 from grader.instruments import serve
 from grader.instruments.clock import VirtualClock
-from grader.instruments.explore import Caller, Exploration, Run, Stage, explore, timeline
+from grader.instruments.explore import Caller, Exploration, Run, Stage, explore
 from grader.instruments.faults import Sweep, sweep
 from grader.instruments.joining import join
 from grader.instruments.pgsteps import PostgresSteps
@@ -555,22 +556,17 @@ def failures_are_not_frozen(history: History) -> Ruling:
 )
 def once_under_all_schedules(history: History) -> Ruling:
     """Two requests with one key at the same moment pay once; the second is told 409, or gets the reply of the first."""
-    if history.schedules is None:
-        return unknown(NEVER)
-    worst = history.schedules.counterexample
-    if worst is not None:
-        return fail(
-            "one charge, one ledger row; both get the same reply, or one gets 409",
-            f"{worst.problem} (schedule {worst.schedule})",
-            evidence=[Evidence("timeline", "Two requests with one key", timeline(worst))],
-        )
-    if any(not run.finished for run in history.schedules.runs):
-        return fail(
+    return explored(
+        history.schedules,
+        "one charge, one ledger row; both get the same reply, or one gets 409",
+        "Two requests with one key",
+        never=NEVER,
+        unanswered=fail(
             "both requests are answered",
             "one was never answered",
             "A request that waits for another must not wait for ever.",
-        )
-    return True
+        ),
+    )
 
 
 @payments.property(

@@ -19,3 +19,6 @@ class Limits:
     thinking: float = 3.0
     patience: float = 0.5
     computing: float = 1.0
+
+
+PATIENT = Limits(patience=15, thinking=20)  # a busy machine is no reason to go on without a caller

@@ -10,8 +10,6 @@ from __future__ import annotations
 import array
 import contextlib
 import ctypes
-import gc
-import importlib
 import json
 import os
 import signal
@@ -22,7 +20,7 @@ from typing import Any
 
 from grader.judge.box import syscalls
 from grader.judge.box.compartment import Plan, enter
-from grader.judge.zygote import WARM
+from grader.judge.zygote import become_warm_parent
 
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -37,13 +35,7 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     with contextlib.suppress(OSError):
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
-    for name in WARM:
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)
-    gc.collect()
-    gc.freeze()  # keeps the collector from touching, and so copying, shared pages in every child
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # children are reaped by the kernel
+    become_warm_parent()
     control.send(b'{"ready": true}')
     while True:
         data, fds, _, _ = socket.recv_fds(control, 1 << 20, 2)
