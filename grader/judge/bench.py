@@ -60,6 +60,8 @@ class JudgedBench:
         try:
             if self._stock is not None:
                 name = self._stock.take(server, template)
+            elif (ready := self._place.database(template)) is not None:
+                name = ready
             else:
                 shop.clone(server, template, name := new_name())
             # After the clone: the very first one builds the template, which gives the role its settings.

@@ -38,6 +38,10 @@ class Place(Protocol):
     @property
     def redis_url(self) -> str: ...
 
+    def database(self, template: str) -> str | None:
+        """The name of a fresh database made before from that template of the shop, None if there is none left."""
+        ...
+
     @property
     def owned(self) -> bool:
         """Whether the servers are this answer's alone, to be thrown away with the place."""
@@ -191,6 +195,9 @@ class _TrustedPlace:
         self._pids: list[int] = []
         self._folders: list[Path] = []
         self._spare: tuple[Zygote, socket.socket, int] | None = None
+
+    def database(self, template: str) -> str | None:
+        return None
 
     def fork(self) -> tuple[socket.socket, int]:
         """Where there was one worker before, one more is begun meanwhile: checks that crash workers need many."""

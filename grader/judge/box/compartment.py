@@ -34,7 +34,8 @@ class Plan:
     """How to shut a compartment off. Paths are those inside the box.
 
     level: "namespaces" or "landlock". hidden: folders replaced by empty ones. readonly: folders that stay readable.
-    tmpfs: {folder: bytes}. data: (template folder, folder for the copy, bytes), for a database server.
+    tmpfs: {folder: bytes}. data: (folder of a data directory, folder for the copy, bytes), for a database server;
+    with namespaces the first holds data/ and ready/, which is laid over it.
     writable: folders within the read-only ones, or the only ones of a landlocked process. limits: see `_LIMITS`; bytes, seconds, counts.
     """
 
@@ -57,21 +58,41 @@ class Plan:
         return cls(data["level"], data=tuple(data["data"]) if data["data"] else None, **shaped)
 
 
-def enter(plan: Plan, report: Callable[[int], None]) -> None:
-    """Shuts this process off; returns in the process that goes on, which is PID 1 of its own namespace.
+def own_pid_namespace() -> None:
+    """Puts this process into a user and a PID namespace of its own, in which it may make further ones.
 
-    `report` is called with the pid of that process, as its parent sees it.
+    Returns in the process that goes on; the one that called waits for its end.
+    """
+    uid, gid = os.getuid(), os.getgid()
+    syscalls.unshare(syscalls.CLONE_NEWUSER | syscalls.CLONE_NEWPID)
+    syscalls.map_ids(uid, gid, uid)
+    if child := os.fork():
+        os.waitpid(child, 0)
+        os._exit(0)
+
+
+def fork(plan: Plan) -> int:
+    """As os.fork; with namespaces, the child is PID 1 of a new one. Raises OSError.
+
+    A PID namespace is for children only, so it has to be made here: the child making it would cost a second fork.
     """
     if plan.level == "namespaces":
+        mine = os.open("/proc/self/ns/pid", os.O_RDONLY)
+        try:
+            syscalls.setns(mine, syscalls.CLONE_NEWPID)  # the last child's namespace may have ended
+            syscalls.unshare(syscalls.CLONE_NEWPID)
+        finally:
+            os.close(mine)
+    return os.fork()
+
+
+def enter(plan: Plan, report: Callable[[], None]) -> None:
+    """Shuts this process off; `report` is called as soon as the judge may hold it by its pidfd."""
+    if plan.level == "namespaces":
         _private_namespaces(plan)
-        child = os.fork()
-        if child:
-            report(child)
-            os._exit(0)
-    else:
-        report(os.getpid())
-        if plan.data:
-            _copy(*plan.data[:2])
+    report()
+    if plan.level != "namespaces" and plan.data:
+        _copy(*plan.data[:2])
     os.setsid()
     _limit(plan)
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
@@ -84,7 +105,7 @@ def enter(plan: Plan, report: Callable[[int], None]) -> None:
 
 def _private_namespaces(plan: Plan) -> None:
     uid, gid = os.getuid(), os.getgid()
-    syscalls.unshare(syscalls.EVERY_NAMESPACE)
+    syscalls.unshare(syscalls.EVERY_NAMESPACE & ~syscalls.CLONE_NEWPID)
     syscalls.map_ids(uid, gid, INNER_ID)
     syscalls.mount("none", "/", flags=syscalls.MS_REC | syscalls.MS_PRIVATE)
     syscalls.loopback_up()
@@ -113,11 +134,13 @@ def _lay_over(template: str, folder: str, size: int) -> None:
     syscalls.mount("tmpfs", folder, "tmpfs", syscalls.MS_NOSUID | syscalls.MS_NODEV, f"size={size},mode=0700")
     for name in ("changes", "work", "data"):
         os.mkdir(f"{folder}/{name}", 0o700)
-    options = f"lowerdir={template},upperdir={folder}/changes,workdir={folder}/work,userxattr"
+    lower = f"{template}/ready:{template}/data"
+    options = f"lowerdir={lower},upperdir={folder}/changes,workdir={folder}/work,userxattr"
     try:
         syscalls.mount("overlay", f"{folder}/data", "overlay", 0, options)
     except OSError:
-        _copy(template, f"{folder}/data")
+        _copy(f"{template}/data", f"{folder}/data")
+        shutil.copytree(f"{template}/ready", f"{folder}/data", symlinks=True, dirs_exist_ok=True)
 
 
 def _copy(template: str, folder: str) -> None:

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import psycopg
 
@@ -24,7 +25,7 @@ from grader.judge.box import wall
 from grader.judge.box.compartment import Plan
 from grader.judge.box.servers import BoxedRedis, start_postgres, start_redis
 from grader.judge.box.slot import Running, Slot
-from grader.judge.box.template import TRACES, Template, ensure_template
+from grader.judge.box.template import TRACES, Template, ensure_template, take_ready
 from grader.judge.launch import LIMITS
 from grader.services.server import PostgresServer
 
@@ -60,7 +61,7 @@ class BoxLauncher:
             self._slot.close()
             self._slot = None
         if self._slot is None:
-            self._slot = Slot(self.name, self._template.data)
+            self._slot = Slot(self.name, self._template.folder)
         return self._slot
 
     def servers(self) -> Servers:
@@ -128,7 +129,10 @@ class Servers:
 
     def __init__(self, slot: Slot, template: Template, redis: bool = False) -> None:
         self._slot = slot
-        self._traces = template.traces
+        self._template = template
+        # A box that copies its data directory has left them out.
+        self._ready = {k: list(v) for k, v in template.ready.items()} if slot.level == "bubblewrap" else {}
+        self._admin: psycopg.Connection[Any] | None = None
         self._postgres = start_postgres(slot, template)
         self._redis: BoxedRedis | None = start_redis(slot) if redis else None
         self.redis_used = False
@@ -136,6 +140,20 @@ class Servers:
     def postgres(self) -> PostgresServer:
         self._postgres.await_ready()
         return self._postgres.server
+
+    def database(self, template: str) -> str | None:
+        """The name of a fresh database of that kind if one is left of those made before. Raises psycopg.Error."""
+        if not self._ready.get(template):
+            return None
+        name = self._ready[template].pop()
+        take_ready(self._as_admin(), name)
+        return name
+
+    def _as_admin(self) -> psycopg.Connection[Any]:
+        """The judge's own connection for what only an administrator may do; one for all answers of a submission."""
+        if self._admin is None or self._admin.closed:
+            self._admin = psycopg.connect(self.postgres().url(), connect_timeout=5, autocommit=True)
+        return self._admin
 
     def redis_url(self) -> str:
         self.redis_used = True
@@ -152,16 +170,18 @@ class Servers:
         if not self._postgres.boxed.ready:
             return True
         try:
-            with psycopg.connect(self._postgres.server.url(), connect_timeout=5, autocommit=True) as admin:
-                admin.execute(
-                    "SELECT pg_catalog.pg_terminate_backend(pid, 2000) FROM pg_catalog.pg_stat_activity "
-                    "WHERE usename = 'learner'"
-                )
-                return admin.execute(TRACES).fetchone() == (self._traces,)
+            admin = self._as_admin()
+            admin.execute(
+                "SELECT pg_catalog.pg_terminate_backend(pid, 2000) FROM pg_catalog.pg_stat_activity "
+                "WHERE usename = 'learner'"
+            )
+            return admin.execute(TRACES).fetchone() == (self._template.traces,)
         except psycopg.Error:
             return False
 
     def close(self) -> None:
+        if self._admin is not None:
+            self._admin.close()
         self._postgres.boxed.close()
         if self._redis is not None:
             self._redis.boxed.close()
@@ -186,6 +206,9 @@ class BoxedPlace:
     @property
     def redis_url(self) -> str:
         return self._servers.redis_url()
+
+    def database(self, template: str) -> str | None:
+        return self._servers.database(template)
 
     def fork(self) -> tuple[socket.socket, int]:
         ours, theirs = socket.socketpair()

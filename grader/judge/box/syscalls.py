@@ -49,6 +49,10 @@ def unshare(flags: int) -> None:
     _check(_LIBC.unshare(flags), "unshare")
 
 
+def setns(fd: int, kind: int) -> None:
+    _check(_LIBC.setns(fd, kind), "setns")
+
+
 def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
     arguments = [os.fsencode(a) or None for a in (source, target, kind)]
     _check(_LIBC.mount(*arguments, ctypes.c_ulong(flags), options.encode() or None), f"mount {target}")

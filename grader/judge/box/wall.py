@@ -20,7 +20,7 @@ from grader.services.places import places
 from grader.services.programs import Programs, programs
 
 BOX_UID = 60818  # beside the servers' own id: 60706..61183 is handed out by nobody
-TEMPLATE = "/template"  # where a box sees the data directory its servers start from
+TEMPLATE = "/template"  # where a box sees what its servers start from: data/, and ready/ to be laid over it
 DATA = "/data"
 _SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _PASSWD = b"learner:x:1000:1000::/tmp:/bin/sh\n"
@@ -100,10 +100,12 @@ def strong_command(fd: int, folder: Path, template: Path) -> tuple[list[str], di
     seen: set[Path] = set()
     for path in _code(python):
         options += [*_parents(path, seen), "--ro-bind", str(path), str(path)]
-    options += ["--perms", "0755", "--dir", DATA, "--ro-bind", str(template), TEMPLATE]
+    options += ["--perms", "0755", "--dir", DATA, "--perms", "0755", "--dir", TEMPLATE]
+    for name in ("data", "ready"):  # and not what lies beside them: the passwords are the judge's alone
+        options += ["--ro-bind", str(template / name), f"{TEMPLATE}/{name}"]
     options += [*_parents(folder, seen), "--bind", str(folder), str(folder), "--remount-ro", "/"]
     arguments = _memory_file(b"\0".join(os.fsencode(o) for o in options) + b"\0")
-    inside = [*_drop_root(), python.executable, "-m", "grader.judge.box.inside", str(fd)]
+    inside = [*_drop_root(), python.executable, "-m", "grader.judge.box.inside", str(fd), "--nest"]
     command = ["bwrap", "--args", str(arguments), "--", *inside]
     return command, {"pass_fds": (fd, arguments, passwd), "cwd": "/"}
 
