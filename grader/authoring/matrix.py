@@ -204,6 +204,9 @@ def judge(slug: str, task: tuple[str, str]) -> Verdict:
 def _warm() -> None:
     """Starts what the first judgement would start, so that its time is one of judging."""
     from grader.judge import trusted_launcher
+    from grader.judge.zygote import die_with_parent
+
+    die_with_parent()  # a run that is killed leaves no judges behind
 
     with suppress(Exception), trusted_launcher().open():  # a fault here is reported by the judgement itself
         pass

@@ -1,7 +1,8 @@
 """`grader grade LAB`: a class judged and brought into nbgrader's gradebook. Resumable anywhere.
 
 The steps: intake (read every submission), judge (what the ledger does not hold yet), import (autograded notebook and
-gradebook, one submission at a time, as results come in), summary.
+gradebook, one submission at a time, as results come in), summary. Importing has a thread of its own, the only one that
+touches the gradebook: a worker that is done never waits for it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,9 @@ from __future__ import annotations
 import gc
 import statistics
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +30,8 @@ from grader.judge.ledger import grader_version, result_key
 from grader.verdict import Status, Verdict
 
 __all__ = ["CannotGrade", "Options", "Summary", "grade"]
-Progress = Callable[[int, int], None]  # done, of how many
+Progress = Callable[[int, int], None]  # done, of how many; called by the importing thread
+_WAITING = 32  # submissions that may wait to be imported: each holds its notebook in memory
 
 
 def grade(
@@ -46,9 +50,9 @@ def grade(
             crew = crew or (DaskCrew(options.scheduler) if options.scheduler else None)
             run.all(crew)
         finally:
+            run.close()
             if own and crew is not None:
                 crew.close()
-            course.close()
     summary.seconds = round(time.monotonic() - started, 3)
     return summary
 
@@ -71,6 +75,15 @@ class _Run:
         )
         self._waiting: dict[str, list[tuple[str, Path]]] = {}  # result key -> who handed this work in
         self._times: dict[str, list[float]] = {}
+        self._importer = ThreadPoolExecutor(1, thread_name_prefix="importer")
+        self._imports: deque[Future[None]] = deque()
+
+    def close(self) -> None:
+        """Ends the importing thread. What it has not imported is in the ledger, and the next run's."""
+        for waiting in self._imports:
+            waiting.cancel()
+        self._importer.submit(self.course.close).result()  # by the thread that opened the gradebook
+        self._importer.shutdown()
 
     def all(self, crew: Crew | None) -> None:
         found = list(intake.find(self.submitted, self.course.lab))
@@ -94,6 +107,7 @@ class _Run:
             finally:
                 if crew is None:
                     workers.close()
+        self._await_imports(0)
         self.summary.exercise_seconds = {
             name: round(statistics.median(times), 4) for name, times in self._times.items()
         }
@@ -143,6 +157,16 @@ class _Run:
         return {"verdicts": {n: v.to_json() for n, v in verdicts.items()}, "seconds": 0.0, "box": self.box}
 
     def _import(self, submission: intake.Submission, result: dict[str, Any]) -> None:
+        self._imports.append(self._importer.submit(self._bring_in, submission, result))
+        self._await_imports(_WAITING)
+
+    def _await_imports(self, most: int) -> None:
+        """Until at most that many wait. Raises what importing raised, at once where it has."""
+        while self._imports and (len(self._imports) > most or self._imports[0].done()):
+            self._imports.popleft().result()
+
+    def _bring_in(self, submission: intake.Submission, result: dict[str, Any]) -> None:
+        """One submission's autograded notebook and grades. Only the importing thread runs this."""
         verdicts = {name: Verdict.from_json(v) for name, v in result["verdicts"].items()}
         self._note(submission.student, verdicts)
         scores: dict[str, float | None] = {}

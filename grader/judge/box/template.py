@@ -89,7 +89,9 @@ def ensure_template(progress: Callable[[str], None] = lambda text: None) -> Temp
 def _fingerprint() -> str:
     found = wall.server_programs().postgres.stat()
     shops = [templates._fingerprint(templates.template(name)) for name in KEPT]
-    text = repr((EDITION, found.st_size, shops, wall.runs_as(), sorted(THROWAWAY.items()), READY, _WAL_SEGMENT))
+    text = repr(
+        (EDITION, found.st_size, shops, wall.runs_as(), sorted(THROWAWAY.items()), READY, _WAL_SEGMENT)
+    )
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -155,7 +157,12 @@ def _shorten_log(data: Path) -> None:
     command = [str(program), f"--wal-segsize={_WAL_SEGMENT}", "-D", str(data)]
     owner = data.stat().st_uid
     done = subprocess.run(
-        command, capture_output=True, text=True, check=False, cwd="/", **as_user(owner if os.getuid() == 0 else None)
+        command,
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd="/",
+        **as_user(owner if os.getuid() == 0 else None),
     )
     if done.returncode:
         raise InfrastructureFault(f"pg_resetwal failed: {done.stderr.strip()}")
