@@ -2,9 +2,10 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from grader.checks.authentication import lab
+from grader.checks.authentication import close_the_hole, lab, reset_password
 from grader.checks.authentication.browser import _rewritten
 from grader.checks.authentication.close_the_hole import History as Closed
 from grader.checks.authentication.close_the_hole import Try
@@ -119,6 +120,42 @@ def test_every_attack_on_a_login_elsewhere_gets_past_a_variant_that_names_it():
         "the cookie of a login, with Alice's name changed into Bob's",
     ]
     quotes = quoted_in_rejects("oauth_callback")
+    assert [a for a in attacks if not any(q.split(":")[0] in a for q in quotes)] == []
+
+
+def test_every_attack_on_the_second_step_gets_past_a_variant_that_names_it():
+    """The bank is read off the driver itself: a door that opens to nobody is shown every form."""
+    shut = SimpleNamespace(
+        ticket=lambda *_, **__: {"ticket": "t", "email": ADA, "code": "123456"},
+        send=lambda *_: (Exchange("POST", "/code", 401), ""),
+        clock=SimpleNamespace(advance=lambda seconds: None),
+    )
+    history = Closed()
+    close_the_hole._attacks(shut, None, history)
+    quotes = quoted_in_rejects("close_the_hole")
+    assert len(history.attacks) > 10
+    names = [a.name for a in history.attacks]
+    assert [n for n in names if not any(n.startswith(q) or q.startswith(n) for q in quotes)] == []
+
+
+def test_every_attack_on_a_way_back_in_gets_past_a_variant_that_names_it():
+    """As above: a shop that mails nothing is asked everything the attackers ask."""
+    place = SimpleNamespace(worker=SimpleNamespace(call=lambda *_: None))
+    shop = SimpleNamespace(
+        ada="ada@example.com",
+        stranger="nobody@example.com",
+        forgot=lambda *_, **__: (Exchange("POST", "/forgot", 202), []),
+        reset=lambda *_: Exchange("POST", "/reset", 400),
+        customer=lambda email: None,
+    )
+    history = reset_password.History()
+    reset_password._others(shop, place, place, history)
+    harmless = {"known", "down known"}
+    attacks = [a.what for name, a in history.asked.items() if name not in harmless and "garbage" not in name]
+    assert len(attacks) >= 8
+    attacks += ["the link is used again", "an older link, after the password was changed"]
+    attacks += ["a link that is 31 minutes old", "one link's first half, another's second"]
+    quotes = quoted_in_rejects("reset_password")
     assert [a for a in attacks if not any(q.split(":")[0] in a for q in quotes)] == []
 
 
