@@ -21,7 +21,7 @@ from typing import Any
 import psycopg
 
 from grader.checks.exercise import InfrastructureFault
-from grader.judge.box import wall
+from grader.judge.box import disk, wall
 from grader.judge.box.compartment import Plan
 from grader.judge.box.servers import BoxedRedis, start_postgres, start_redis
 from grader.judge.box.slot import Running, Slot
@@ -223,6 +223,8 @@ class BoxedPlace:
         finally:
             theirs.close()
         self._workers[running.pid] = running
+        if self._slot.level != "bubblewrap":
+            disk.watch(running.pidfd, Path(own), _WORKER_TMP)
         return ours, running.pid
 
     def _plan(self) -> Plan:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psycopg
 
 from grader.checks.exercise import InfrastructureFault
-from grader.judge.box import wall
+from grader.judge.box import disk, wall
 from grader.judge.box.compartment import Plan
 from grader.judge.box.slot import Running, Slot
 from grader.judge.box.template import Template
@@ -122,6 +122,8 @@ def start_postgres(slot: Slot, template: Template) -> BoxedPostgres:
     plan = _plan(slot, sockets, (template.data, data))
     command = [str(wall.server_programs().postgres), "-D", f"{data}/data", "-k", str(sockets)]
     boxed = _start(slot, plan, [*command, *as_arguments(_SETTINGS)], sockets, {"LC_ALL": "C", "TZ": "UTC"})
+    if slot.level != "bubblewrap":
+        disk.watch(boxed.running.pidfd, Path(data), disk.used(template.data) + DISK)
     users = {
         "admin": ("postgres", template.passwords["admin"]),
         "judge": ("judge", template.passwords["judge"]),
