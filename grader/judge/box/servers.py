@@ -123,7 +123,7 @@ def start_postgres(slot: Slot, template: Template) -> BoxedPostgres:
     command = [str(wall.server_programs().postgres), "-D", f"{data}/data", "-k", str(sockets)]
     boxed = _start(slot, plan, [*command, *as_arguments(_SETTINGS)], sockets, {"LC_ALL": "C", "TZ": "UTC"})
     if slot.level != "bubblewrap":
-        disk.watch(boxed.running.pidfd, Path(data), disk.used(template.data) + DISK)
+        disk.watch(boxed.running.pidfd, Path(data), template.size + DISK)
     users = {
         "admin": ("postgres", template.passwords["admin"]),
         "judge": ("judge", template.passwords["judge"]),

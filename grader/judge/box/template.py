@@ -8,6 +8,7 @@ files for each, of which a check opens some forty.
 from __future__ import annotations
 
 import fcntl
+import functools
 import hashlib
 import json
 import os
@@ -24,11 +25,12 @@ from psycopg import sql
 
 from grader import services, shop
 from grader.checks.exercise import InfrastructureFault
-from grader.judge.box import wall
+from grader.judge.box import disk, wall
 from grader.services.places import places
 from grader.services.process import as_user
 from grader.services.settings import THROWAWAY
 from grader.shop import templates
+from grader.shop.databases import OWNER
 
 EDITION = 5  # raise it when what the directory holds changes
 KEPT = ("empty", "shop_small", "shop_medium")
@@ -69,6 +71,11 @@ class Template:
     @property
     def data(self) -> Path:
         return self.folder / "data"
+
+    @functools.cached_property
+    def size(self) -> int:
+        """Bytes of disk a copy of `data` takes."""
+        return disk.used(self.data)
 
 
 def ensure_template(progress: Callable[[str], None] = lambda text: None) -> Template:
@@ -135,9 +142,8 @@ def _make_ready(server: services.PostgresServer) -> tuple[dict[str, list[str]], 
         for template, names in ready.items():
             for name in names:
                 shop.clone(server, template, name)
-                database = sql.Identifier(name)
-                admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(database))
-                admin.execute(sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS false").format(database))
+                _set(admin, name, "OWNER TO CURRENT_USER")
+                _set(admin, name, "WITH ALLOW_CONNECTIONS false")
         found = admin.execute(
             "SELECT 'base/' || oid FROM pg_catalog.pg_database WHERE datname LIKE 'check\\_ready\\_%'"
         )
@@ -146,9 +152,12 @@ def _make_ready(server: services.PostgresServer) -> tuple[dict[str, list[str]], 
 
 def take_ready(admin: psycopg.Connection[Any], database: str) -> None:
     """Makes a ready database what a fresh clone is: the learner's own, and open."""
-    name = sql.Identifier(database)
-    admin.execute(sql.SQL("ALTER DATABASE {} WITH ALLOW_CONNECTIONS true").format(name))
-    admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO learner").format(name))
+    _set(admin, database, "WITH ALLOW_CONNECTIONS true")
+    _set(admin, database, f"OWNER TO {OWNER}")
+
+
+def _set(admin: psycopg.Connection[Any], database: str, what: str) -> None:
+    admin.execute(sql.SQL("ALTER DATABASE {} ").format(sql.Identifier(database)).as_string() + what)
 
 
 def _shorten_log(data: Path) -> None:
@@ -181,8 +190,7 @@ def _harden(server: services.PostgresServer, passwords: dict[str, str]) -> str:
         admin.execute("ALTER ROLE judge BYPASSRLS")
         admin.execute("ALTER ROLE judge SET lock_timeout = '5s'")
         for name in KEPT:  # the owner of a template could change what the next answer is judged on
-            database = sql.Identifier(templates.template(name).database)
-            admin.execute(sql.SQL("ALTER DATABASE {} OWNER TO CURRENT_USER").format(database))
+            _set(admin, templates.template(name).database, "OWNER TO CURRENT_USER")
         row = admin.execute(TRACES).fetchone()
         assert row is not None
         return str(row[0])
