@@ -43,12 +43,14 @@ class Guest:
 
     @property
     def held(self) -> Statement | None:
-        return self.statement if self.step.state == "held" and not self._rests() else None
+        return self.statement if self.step.state == "held" and not self.rests else None
 
-    def _rests(self) -> bool:
+    @property
+    def rests(self) -> bool:
         """Polls for what only another caller can bring about."""
         return (
-            self.polls
+            self.step.state == "held"
+            and self.polls
             and self._joined.moves_of_others(self.lane) == self._since
             and self._joined.others_go_on(self)
         )
@@ -61,7 +63,7 @@ class Guest:
 
     @property
     def listens(self) -> bool:
-        return self.step.waiting() or (self.step.state == "held" and self._rests())
+        return self.step.waiting()
 
     def release(self, *, lose_reply: bool = False) -> None:
         self.statement.state = "running"

@@ -13,7 +13,8 @@ from grader.instruments.explore.stillness import cpu_seconds, wants_to_run
 from grader.instruments.explore.waits import Waits
 from grader.instruments.pgwire import Session
 
-GRACE = 0.002  # seconds a caller with several connections is given to use the others too
+GRACE = 0.002  # seconds a caller with several connections, or one that polls, is given to do more
+LISTENING = 0.05  # the same for one that waits in a server for somebody to call
 PATIENT_LOOKS = 100  # as often it is given more, while its process has not come to rest
 
 
@@ -78,15 +79,26 @@ class Patience:
             self.renew()  # the caller may be waiting for us: for a stand-in, or for its client's thread
             return False
         quiet = time.monotonic() - self._quiet
-        listening = thinking and all(any(s.listens for s in lane.sessions) for lane in thinking)
-        if others and quiet > (0.05 if listening else self.limits.patience) and not running:
+        patience = max((self._due(lane) for lane in thinking), default=self.limits.patience)
+        if others and quiet > patience and not running:
             self.asleep.update(thinking)
-            self._run.timed = self._run.timed or not listening
+            self._run.timed = self._run.timed or patience > LISTENING
             return True
         if quiet > self.limits.thinking:
             for lane in thinking:
                 self.give_up(lane)
         return False
+
+    def _due(self, lane: Lane) -> float:
+        """Seconds after which the others may go on without a silent caller."""
+        if any(s.rests for s in lane.sessions):
+            return GRACE
+        return LISTENING if any(s.listens for s in lane.sessions) else self.limits.patience
+
+    def next_look(self, thinking: list[Lane]) -> float:
+        """Seconds until it is worth asking again what silent callers do."""
+        soon = any(lane.silent_call or self._due(lane) == GRACE for lane in thinking)
+        return 0.001 if soon else 0.02
 
     def _computes(self, lane: Lane) -> bool:
         """Whether a silent caller is busy or waits for a processor; gives it up if it has been busy too long."""

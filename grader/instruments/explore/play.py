@@ -189,7 +189,7 @@ class Play:
         while True:
             running, thinking = self._survey()
             if thinking or not proxy.tidy:
-                if self._patience.pump(0.001 if any(lane.silent_call for lane in thinking) else 0.02):
+                if self._patience.pump(self._patience.next_look(thinking)):
                     continue
                 if self._patience.bear_with(thinking, running, bool(self._enabled())):
                     return True

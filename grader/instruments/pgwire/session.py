@@ -32,6 +32,7 @@ class Session(Link):
         self.queue: deque[Statement] = deque()  # held, oldest first
         self.current: Statement | None = None  # released, its reply not complete
         self.listens = False
+        self.rests = False  # only steps of other instruments are known to be polls
         self._cutter = Cutter(self)
         self._skipping = False  # the server ignores messages up to the next Sync
         self._copying = False
