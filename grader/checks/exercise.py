@@ -17,7 +17,7 @@ Driving and judging are separate so that judges are unit-tested from hand-writte
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar
 
@@ -82,7 +82,7 @@ class Property(Generic[H]):
     claim: str
     rule: Callable[[H], Ruling]
     weight: float = 1.0
-    needs: tuple[str, ...] = ()  # names of properties that must pass first, else SKIP
+    needs: Mapping[str, str] = field(default_factory=dict)  # what must pass first, else SKIP: name -> claim
     misconception: str = ""
     read: str = ""
 
@@ -96,11 +96,9 @@ class Property(Generic[H]):
         def finding(outcome: Outcome, **more: Any) -> Finding:
             return Finding(self.name, self.claim, outcome, weight=self.weight, read=self.read, **more)
 
-        missing = [n for n in self.needs if n not in passed]
+        missing = [claim for name, claim in self.needs.items() if name not in passed]
         if missing:
-            return finding(
-                Outcome.SKIP, happened=f"Not looked at, because it rests on: {', '.join(missing)}."
-            )
+            return finding(Outcome.SKIP, happened=f"Looked at once this holds: {' '.join(missing)}")
         try:
             ruling = self.rule(history)
         except _ODD_VALUES as error:
@@ -153,12 +151,11 @@ class Exercise(Generic[H]):
             claim = (inspect.getdoc(rule) or "").split("\n\n")[0].replace("\n", " ").strip()
             if not claim:
                 raise ValueError(f"property {rule.__name__} of {self.id} needs a docstring")
-            known = {p.name for p in self.properties}
-            if unknown_needs := set(needs) - known:
+            known = {p.name: p.claim for p in self.properties}
+            if unknown_needs := set(needs) - known.keys():
                 raise ValueError(f"{rule.__name__} needs {sorted(unknown_needs)}, not declared above it")
-            prop = Property(
-                rule.__name__, claim, rule, weight, tuple(needs), misconception, read or self.read
-            )
+            first = {name: known[name] for name in needs}
+            prop = Property(rule.__name__, claim, rule, weight, first, misconception, read or self.read)
             self.properties.append(prop)
             return prop
 

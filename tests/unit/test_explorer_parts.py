@@ -193,7 +193,7 @@ def test_bounds_are_stated():
     search = Search(Simulated(["other"] * 3, ["other"] * 3), callers=2, max_switches=1)
     runs = list(search)
     assert max(r.switches for r in runs) == 1 and not search.coverage.complete
-    assert "all with at most 1 changes of turn" in str(search.coverage)
+    assert "all with at most 1 change of turn" in str(search.coverage)
     search = Search(Simulated(["other"] * 3, ["other"] * 3), callers=2, max_runs=5)
     assert len(list(search)) == 5 and "limit of 5 runs" in str(search.coverage)
 

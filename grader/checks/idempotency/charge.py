@@ -8,7 +8,7 @@ from typing import Any
 
 from grader.checks.concurrency import CONN, Part, Rehearsal, Scene, Seat, all_end, blame, covered, holds
 from grader.checks.exercise import Ruling, fail, unknown
-from grader.checks.idempotency.deliveries import DRIVER, ENOUGH, NEVER, PATIENCE, PATIENT, detail, waits
+from grader.checks.idempotency.deliveries import DRIVER, ENOUGH, NEVER, PATIENCE, PATIENT, waits
 from grader.checks.idempotency.unit import lab
 from grader.checks.running import Answer, Bench, Database, Reply, Resource, Worker
 from grader.checks.tables import Tables
@@ -317,7 +317,7 @@ def charges_and_records(history: History) -> Ruling:
         return unknown(NEVER)
     wanted = f"one charge of {history.amount} cents, the order paid with its id, the id returned"
     if not case.last.ok:
-        return fail(wanted, f"the call {blame(case.last)}{detail(case.last)}", evidence=[case.shown()])
+        return fail(wanted, f"the call {blame(case.last)}", evidence=[case.shown()])
     if text := unpaid(case):
         return fail(wanted, text, evidence=[case.shown()])
     if case.amounts != [history.amount]:
@@ -346,7 +346,7 @@ def refusals_are_final(history: History) -> Ruling:
         if not refused:
             return fail(
                 f"{case.what}: a typed error (UnknownOrder, PaymentDeclined, or your own)",
-                f"{case.what}: the call {blame(case.last)}{detail(case.last)}",
+                f"{case.what}: the call {blame(case.last)}",
                 evidence=[case.shown()],
             )
     if history.declined.row[0] != "declined":
@@ -405,7 +405,7 @@ def _settled(cases: list[Case]) -> Ruling:
         if not case.last.ok:
             return fail(
                 "calling again ends in a result",
-                f"{case.what}: the last call {blame(case.last)}{detail(case.last)}",
+                f"{case.what}: the last call {blame(case.last)}",
             )
     return True if cases else unknown(NEVER)
 

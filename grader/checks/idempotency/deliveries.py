@@ -213,7 +213,7 @@ def serve(found: Sequence[Series], expected: str, stored: Callable[[State], str]
 def _serve(found: Series, expected: str, stored: Callable[[State], str]) -> Ruling:
     for message, reply in zip(found.messages, found.replies, strict=False):
         if reply is None or not reply.ok:
-            happened = f"{message}: the call {blame(reply)}{detail(reply)}"
+            happened = f"{message}: the call {blame(reply)}"
             return fail(
                 f"every delivery returns; {expected}",
                 f"{found.what}: {happened}",
@@ -282,7 +282,7 @@ def answered(staged: Sequence[Staged], expected: str, misconception: str = "") -
     def wrong(run: Run) -> str:
         for number, reply in enumerate(run.replies, 1):
             if reply is None or not reply.ok:
-                return f"T{number} {blame(reply)}{detail(reply)}"
+                return f"T{number} {blame(reply)}"
         return ""
 
     return holds([s.scene for s in staged], wrong, expected=expected, misconception=misconception)
@@ -297,12 +297,6 @@ def waits(scene: Scene | None, expected: str) -> Ruling:
         lambda run: next((f"{w.waiter} had to wait for {', '.join(w.holders)}" for w in run.waits), ""),
         expected=expected,
     )
-
-
-def detail(reply: Reply | None) -> str:
-    if reply is None or reply.error is None or not reply.error.message:
-        return ""
-    return f": {reply.error.message.splitlines()[0][:160]}"
 
 
 def coverage(history: History) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from grader.checks.concurrency import CONN, Part, Rehearsal, Scene, Seat, all_end, blame, covered, holds
 from grader.checks.exercise import Ruling, fail, unknown
-from grader.checks.idempotency.deliveries import DRIVER, ENOUGH, NEVER, PATIENCE, PATIENT, detail, waits
+from grader.checks.idempotency.deliveries import DRIVER, ENOUGH, NEVER, PATIENCE, PATIENT, waits
 from grader.checks.idempotency.unit import lab
 from grader.checks.running import Answer, Bench, Database, Reply, Resource, Worker
 from grader.checks.tables import Tables
@@ -367,7 +367,7 @@ def order_and_event(history: History) -> Ruling:
             if not reply.ok:
                 return fail(
                     f"{case.what}: every call returns",
-                    f"{what} {blame(reply)}{detail(reply)}",
+                    f"{what} {blame(reply)}",
                     evidence=[case.shown()],
                 )
         wanted = {"place": 1, "plain": 1, "many": 5, "nothing": 0}[name]

@@ -27,23 +27,31 @@ class Coverage:
 
     def __str__(self) -> str:
         calls = "call" if self.callers == 1 else "concurrent calls"
-        what = "ways to fail" if self.faults and self.callers == 1 else "schedules"
+        way = ("way to fail", "ways to fail") if self.faults and self.callers == 1 else ("schedule",)
         if self.complete:
-            text = f"all {self.explored} {what} of {self.callers} {calls}"
+            what = f"all {_count(self.explored, *way)}" if self.explored != 1 else f"the only {way[0]}"
+            text = f"{what} of {self.callers} {calls}"
         else:
-            text = f"{self.explored} {what} of {self.callers} {calls} ({self.limit})"
+            text = f"{_count(self.explored, *way)} of {self.callers} {calls} ({self.limit})"
             if self.bound is not None:
-                text += f", all with at most {self.bound} changes of turn"
+                text += f", all with at most {_count(self.bound, 'change of turn', 'changes of turn')}"
         if self.faults:
             text += f", {self.faults}"
         if self.symmetric:
             text += f"; {self.symmetric} interchangeable callers counted once"
         if self.pruned:
-            text += f"; {self.pruned} branches skipped that only swap independent statements"
+            text += (
+                f"; {_count(self.pruned, 'branch', 'branches')} skipped: only independent statements swapped"
+            )
         if self.idle:
-            text += f"; {self.idle} branches skipped that only add turns to a loop of refused attempts"
+            text += f"; {_count(self.idle, 'branch', 'branches')} skipped: only more turns of a loop that is refused"
         if self.diverged:
-            text += f"; {self.diverged} runs did not repeat: the statements differ from run to run"
+            text += f"; {_count(self.diverged, 'run')} did not repeat: the statements differ from run to run"
         if self.timed:
-            text += f"; {self.timed} runs went on past a caller that slept"
+            text += f"; {_count(self.timed, 'run')} went on past a caller that slept"
         return text
+
+
+def _count(number: int, one: str, many: str = "") -> str:
+    """ "1 run", "2 runs"."""
+    return f"{number} {one if number == 1 else many or one + 's'}"

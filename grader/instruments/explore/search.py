@@ -82,7 +82,8 @@ class Search:
     def _limit(self, started: float) -> bool:
         cover, least = self.coverage, self._heap[0].switches
         if self._max_switches is not None and least > self._max_switches:
-            cover.limit = f"bound of {self._max_switches} changes of turn"
+            changes = "change" if self._max_switches == 1 else "changes"
+            cover.limit = f"bound of {self._max_switches} {changes} of turn"
         elif cover.explored >= self._max_runs:
             cover.limit = f"limit of {self._max_runs} runs"
         elif time.monotonic() - started > self._max_seconds:
