@@ -68,6 +68,12 @@ def _tally(verdict: Verdict) -> str:
     return "" if verdict.passed or not total else f"{held} of {total} properties hold."
 
 
+def _looked(verdict: Verdict) -> str:
+    """The tally and what was covered, as sentences."""
+    covered = verdict.coverage[:1].upper() + verdict.coverage[1:]
+    return " ".join(x for x in (_tally(verdict), f"{covered}." if covered else "") if x)
+
+
 def _circumstances(verdict: Verdict) -> str:
     """The recorded circumstances worth a line: a box other than the usual one, and the like."""
     return ", ".join(
@@ -81,7 +87,7 @@ def card_text(verdict: Verdict, width: int = WIDTH) -> str:
     out = [f"{clean(verdict.exercise)} ({clean(verdict.lab)})  {symbol} {words}", "=" * width]
     if sentence := _sentence(verdict):
         out.append(paragraph(sentence, width))
-    if looked := " ".join(x for x in (_tally(verdict), verdict.coverage) if x):
+    if looked := _looked(verdict):
         out.append(paragraph(looked, width))
     for finding in verdict.findings:
         out += ["", *_finding_text(finding, width)]
@@ -129,7 +135,7 @@ def card_html(verdict: Verdict) -> str:
         f'<span style="font-size:13px; opacity:0.8">{esc(verdict.lab)}</span></div>'
     )
     parts = [head]
-    for sentence in (_sentence(verdict), " ".join(x for x in (_tally(verdict), verdict.coverage) if x)):
+    for sentence in (_sentence(verdict), _looked(verdict)):
         if sentence:
             parts.append(f'<div style="margin:4px 0; white-space:pre-wrap">{esc(sentence)}</div>')
     parts += [_finding_html(finding) for finding in verdict.findings]
