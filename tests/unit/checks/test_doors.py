@@ -8,10 +8,19 @@ from typing import Any
 
 import pytest
 
-from grader.checks.authentication import api_keys, lab, login, sessions
-from grader.checks.authentication.api_keys import Key, Said
+from grader.checks.authentication import api_keys, lab, sessions
+from grader.checks.authentication.api_keys_counter import History as Keys
+from grader.checks.authentication.api_keys_counter import Key, Said
 from grader.checks.authentication.attempts import Attempt, Told
-from grader.checks.authentication.login import ADDRESS_LIMIT, COST, LIMIT, WINDOW
+from grader.checks.authentication.login_street import (
+    ADDRESS_LIMIT,
+    CLOSED,
+    COST,
+    LIMIT,
+    STRANGER,
+    WINDOW,
+)
+from grader.checks.authentication.login_street import History as Attempts
 from grader.checks.authentication.sessions import Asked
 from grader.checks.authentication.sessions_app import cookie_of
 from grader.checks.concurrency import Scene
@@ -51,8 +60,8 @@ def told(word: str, email: str = ADA, left: float = WINDOW) -> Told:
     return Told(attempt, "raised", type="TooManyAttempts", typed=True, text="later", retry_after=left)
 
 
-def door() -> login.History:
-    history = login.History(ids=dict(NUMBERS))
+def door() -> Attempts:
+    history = Attempts(ids=dict(NUMBERS))
     words = {
         "account": ["denied"] * LIMIT + ["throttled"] * 2 + ["in"],
         "nobody": ["denied"] * LIMIT + ["throttled"],
@@ -80,19 +89,19 @@ def test_a_good_door_is_full_marks():
 
 LOGIN = {
     "the password of nobody is compared with nothing": (
-        "plain", login.STRANGER, replace(told("denied", "nobody@mail.example"), costs=()), ["same_work"]
+        "plain", STRANGER, replace(told("denied", "nobody@mail.example"), costs=()), ["same_work"]
     ),
     "nobody's costs more": (
-        "plain", login.STRANGER, replace(told("denied", "n@mail.example"), costs=("m=9,t=1,p=1",)), ["same_work"]
+        "plain", STRANGER, replace(told("denied", "n@mail.example"), costs=("m=9,t=1,p=1",)), ["same_work"]
     ),
     "another text for an unknown email": (
-        "plain", login.STRANGER, replace(told("denied", "n@mail.example"), text="no such account"), ["same_reply"]
+        "plain", STRANGER, replace(told("denied", "n@mail.example"), text="no such account"), ["same_reply"]
     ),
     "another attribute for a closed account": (
-        "plain", login.CLOSED, replace(told("denied", "c@shop.example"), more="[('closed', 'True')]"), ["same_reply"]
+        "plain", CLOSED, replace(told("denied", "c@shop.example"), more="[('closed', 'True')]"), ["same_reply"]
     ),
     "an address that is echoed is no difference": (
-        "plain", login.STRANGER, replace(told("denied", "n@mail.example"), text="wrong"), []
+        "plain", STRANGER, replace(told("denied", "n@mail.example"), text="wrong"), []
     ),
     "hashes before it refuses": ("account", LIMIT, replace(told("throttled"), costs=(COST,)), ["same_work"]),
     "only accounts that exist are throttled": ("nobody", LIMIT, told("denied"), ["same_reply", "account_is_throttled"]),
@@ -266,8 +275,8 @@ BAD = Said("a bad key", "raised", None, "InvalidKey", True, "no such key")
 NO_SCOPE = Said("a scope", "raised", None, "MissingScope", True, "not yours")
 
 
-def counter() -> api_keys.History:
-    history = api_keys.History()
+def counter() -> Keys:
+    history = Keys()
     owners = {"first": 1, "second": 2, "third": 3, "fourth": 4, "elsewhere": 1, "rotated": 1}
     history.keys = {name: key(name, number) for name, number in owners.items()}
     for made in history.keys.values():

@@ -1,0 +1,153 @@
+"""Where `login` runs: the accounts, the servers and the callers, and how their attempts were answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import argon2
+
+from grader.checks.authentication.attempts import DRIVER, Attempt, People, Told, contents, told
+from grader.checks.authentication.hash_work import DRIVER as COUNTING
+from grader.checks.concurrency import CONN, Part, Scene
+from grader.checks.concurrency.joined import Together
+from grader.checks.exercise import NotAnswered, Ruling, fail, unknown
+from grader.checks.running import Answer, Bench, Resource
+from grader.verdict import Evidence
+
+SCHEMA = """
+CREATE TABLE accounts (id bigint PRIMARY KEY, email text NOT NULL UNIQUE, password_hash text NOT NULL)
+"""
+LIMIT, ADDRESS_LIMIT = 5, 20  # failures
+WINDOW = 15 * 60  # seconds
+COST = "m=1024,t=1,p=1"
+SLACK = 5  # seconds by which a retry_after may be off
+
+
+@dataclass
+class History:
+    """series: how attempts were answered, in order, by name of the series. ids: of those who may come in."""
+
+    series: dict[str, list[Told]] = field(default_factory=dict)
+    ids: dict[str, int] = field(default_factory=dict)
+    leaks: list[str] = field(default_factory=list)  # where a password was found
+    races: list[Scene] = field(default_factory=list)
+    crash: Scene | None = None
+    unrelated: Scene | None = None
+    hung: str = ""  # how a series ended that did not come back
+
+    @property
+    def scenes(self) -> list[Scene]:
+        return [s for s in (*self.races, self.crash, self.unrelated) if s]
+
+    def let_in(self, one: Told) -> bool:
+        return type(one.value) is int and one.value == self.ids.get(one.attempt.email.lower())
+
+    def denied(self, one: Told) -> bool:
+        """Answered as a wrong password is, so it was compared."""
+        return one.refused and one.type == self.series["plain"][WRONG].type
+
+    def throttled(self, one: Told) -> bool:
+        return one.refused and not self.denied(one)
+
+    def word(self, one: Told) -> str:
+        """ "in", "denied", "throttled" or "?"."""
+        for name, is_so in (("in", self.let_in), ("denied", self.denied), ("throttled", self.throttled)):
+            if is_so(one):
+                return name
+        return "?"
+
+    def table(self, *names: str) -> Evidence:
+        rows = []
+        for name in names:
+            for one in self.series.get(name, []):
+                rows.append([one.attempt.what, one.attempt.ip, one.said(), len(one.costs)])
+        columns = ["attempt", "from", "outcome", "Argon2 computed"]
+        return Evidence("table", "The attempts", {"columns": columns, "rows": rows})
+
+    def follows(self, name: str, *wanted: tuple[int, str], why: dict[str, str] | None = None) -> Ruling:
+        """Whether a series was answered as wanted: so many "denied", then so many "throttled", ..."""
+        found = self.series.get(name, [])
+        words = [word for count, word in wanted for _ in range(count)]
+        if len(found) < len(words):
+            return unknown("A call did not come back, so this was not tried.")
+        for number, (one, word) in enumerate(zip(found, words, strict=False), 1):
+            if self.word(one) != word:
+                return fail(
+                    f"attempt {number} ({one.attempt.what}): {EXPECTED[word]}",
+                    one.said(),
+                    (why or {}).get(f"{word} {self.word(one)}", ""),
+                    [self.table(name)],
+                )
+        return True
+
+
+EXPECTED = {
+    "in": "the id of the account",
+    "denied": "InvalidCredentials",
+    "throttled": "TooManyAttempts, and the password is not looked at",
+}
+RIGHT, CAPITALS, WRONG, STRANGER, CLOSED, EMPTY = range(6)  # of the series "plain"
+
+
+class Street:
+    """Everything one check needs: the accounts, the servers, and the callers."""
+
+    def __init__(self, answer: Answer, bench: Bench) -> None:
+        random = bench.random("login")
+        self.database = bench.database("empty")
+        self.database.connection("learner").execute(SCHEMA)
+        self.people = People(random)
+        number = random.randrange(100, 999)
+        self.history = History(ids={self.people.ada: number, self.people.bob: number + 1})
+        cheap = argon2.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+        hashes = {email: cheap.hash(self.people.password(email)) for email in self.history.ids}
+        for id, (email, stored) in enumerate([*hashes.items(), (self.people.closed, "!")], number):
+            self.database.execute("INSERT INTO public.accounts VALUES (%s, %s, %s)", id, email, stored)
+        self.together = Together(answer, bench, self.database, driver=COUNTING + DRIVER)
+        path = self.together.clock.serve(bench.scratch(), "login")
+        self.clock = Resource("clock", path, id="clock")
+        self.rehearsal, self.cache = self.together.rehearsal, self.together.cache
+        self.outputs: list[str] = []
+
+    def part(self, *attempts: Attempt) -> Part:
+        given = [[a.email, a.password, a.ip] for a in attempts]
+        return Part("__knock__", CONN, self.together.redis, self.clock, given)
+
+    def try_all(self, *attempts: Attempt) -> list[Told]:
+        """One process makes these attempts, one after the other."""
+        reply = self.rehearsal.rescue(self.part(*attempts), timeout=20.0)
+        if reply.error is not None and reply.error.kind == "not_answered":
+            raise NotAnswered
+        if not reply.ok:
+            self.history.hung = reply.ended or (reply.error.type if reply.error else "?")
+        self.outputs.append(reply.output)
+        return told(attempts, reply)
+
+    def keep(self, name: str, *attempts: Attempt) -> list[Told]:
+        found = self.try_all(*attempts)
+        self.history.series.setdefault(name, []).extend(found)
+        return found
+
+    def forget(self) -> None:
+        """An empty Redis."""
+        self.together.start_over()()
+
+    def as_now(self) -> Callable[[], None]:
+        """A reset: brings Redis back to what it holds now."""
+        held = [(k, self.cache.dump(k), self.cache.pexpiretime(k)) for k in self.cache.scan_iter(count=1000)]
+
+        def put_back() -> None:
+            with self.cache.pipeline() as pipe:
+                for key, value, moment in held:
+                    pipe.restore(key, max(int(moment), 0), value, absttl=True)
+                pipe.execute()
+
+        return self.together.start_over(put_back)
+
+    def look_for_passwords(self) -> None:
+        text, traces = contents(self.cache), self.people.traces()
+        if any(trace in text for trace in traces):
+            self.history.leaks.append("Redis")
+        if any(trace in text for trace in traces for text in self.outputs):
+            self.history.leaks.append("what the call printed")
