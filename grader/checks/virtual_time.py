@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-DRIVER = '''
+SEED = """
+def __seed__(number):
+    import random
+
+    random.seed(number)
+"""
+DRIVER = (
+    SEED
+    + '''
 def __time_flows__(path):
     """Puts this process on the judge's clock."""
     import time
@@ -25,12 +33,6 @@ def __time_flows__(path):
                 globals()[name] = virtual
 
 
-def __seed__(number):
-    import random
-
-    random.seed(number)
-
-
 def __pooled__(name, *args):
     """Calls the answer; then does what a pool does with the connection it gets back."""
     import contextlib, psycopg
@@ -45,3 +47,4 @@ def __pooled__(name, *args):
                     connection.autocommit = False
                     connection.row_factory = psycopg.rows.tuple_row
 '''
+)

@@ -458,9 +458,8 @@ def test_killing_the_other_backend(world):
 def test_a_hundred_connections(world):
     def greedy(url):
         with psycopg.connect(url) as first:
-            first.execute(
-                "select count(*) from accounts"
-            )  # held until the other is connected: it needs a place too
+            # Held until the other is connected, which needs a place too.
+            first.execute("select count(*) from accounts")
             return len([psycopg.connect(url) for _ in range(100)])
 
     found = world.explore(caller(greedy, raw=True), caller(naive, 1, 2, 10))

@@ -10,6 +10,7 @@ from grader.checks.authentication.hash_work import DRIVER as COUNTING
 from grader.checks.concurrency import CONN, Part, Rehearsal, Scene
 from grader.checks.exercise import NotAnswered, Ruling, fail, unknown
 from grader.checks.running import Answer, Bench, Database, Reply, Resource
+from grader.checks.virtual_time import SEED
 from grader.instruments.clock import VirtualClock
 from grader.instruments.explore import Run
 from grader.verdict import Evidence
@@ -56,10 +57,6 @@ def __do__(conn, clock, calls):
             conn.rollback()
             conn.autocommit = False
     return answers
-
-def __seed__(number):
-    import random
-    random.seed(number)
 """
 
 
@@ -134,9 +131,12 @@ class History:
         rows = [[c.what, c.line()] for c in self.calls.get(name, [])]
         return Evidence("table", "The calls", {"columns": ["call", "outcome"], "rows": rows})
 
-    def first_other(self, name: str, *wanted: str | int) -> Ruling:
-        """FAIL at the first call of a series that did not end as wanted: an owner, "invalid" or "no scope"."""
-        found = self.calls.get(name, [])
+    def first_other(self, name: str, *wanted: str | int, start: int = 0) -> Ruling:
+        """FAIL at the first call of a series that did not end as wanted: an owner, "invalid" or "no scope".
+
+        start: the number of the first that is looked at.
+        """
+        found = self.calls.get(name, [])[start:]
         if len(found) < len(wanted):
             return unknown("An earlier call did not end as it must, so this was not tried.")
         for one, want in zip(found, wanted, strict=False):
@@ -170,7 +170,7 @@ class Counter:
         self.clock = VirtualClock()
         self.at = Resource("clock", self.clock.serve(bench.scratch(), "keys"), id="clock")
         self.history = History()
-        self.rehearsal = Rehearsal(answer, bench, self.database, callers=2, driver=COUNTING + DRIVER)
+        self.rehearsal = Rehearsal(answer, bench, self.database, callers=2, driver=COUNTING + SEED + DRIVER)
 
     def close(self) -> None:
         self.rehearsal.__exit__(None, None, None)

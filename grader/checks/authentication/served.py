@@ -6,6 +6,7 @@ from typing import Any
 
 from grader.checks.exercise import NotAnswered, Rejected
 from grader.checks.running import Answer, Resource, Worker
+from grader.checks.virtual_time import SEED
 from grader.instruments.callers import AppClient, Exchange
 from grader.instruments.steps import Journal
 
@@ -50,12 +51,6 @@ def __quiet__(also=None):
 
 def __raised__():
     return [error["type"] for running in _serve._running.values() for error in running.watched.errors]
-
-
-def __seed__(number):
-    import random
-
-    random.seed(number)
 """
 
 
@@ -74,7 +69,7 @@ class Served:
         journal: Journal | None = None,
         environ: dict[str, str] | None = None,
     ) -> None:
-        self.worker: Worker = answer.spawn(driver=DRIVER + driver, environ=environ)
+        self.worker: Worker = answer.spawn(driver=DRIVER + SEED + driver, environ=environ)
         started = self.worker.call(start, Resource("listener", path), *args)
         if started.error is not None and started.error.kind == "not_answered":
             raise NotAnswered

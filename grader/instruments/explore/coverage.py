@@ -27,31 +27,39 @@ class Coverage:
 
     def __str__(self) -> str:
         calls = "call" if self.callers == 1 else "concurrent calls"
-        way = ("way to fail", "ways to fail") if self.faults and self.callers == 1 else ("schedule",)
+        failing = self.faults and self.callers == 1
+        one, many = ("way to fail", "ways to fail") if failing else ("schedule", "schedules")
+        explored = counted(self.explored, one, many)
         if self.complete:
-            what = f"all {_count(self.explored, *way)}" if self.explored != 1 else f"the only {way[0]}"
-            text = f"{what} of {self.callers} {calls}"
+            text = (
+                f"{f'the only {one}' if self.explored == 1 else f'all {explored}'} of {self.callers} {calls}"
+            )
         else:
-            text = f"{_count(self.explored, *way)} of {self.callers} {calls} ({self.limit})"
+            text = f"{explored} of {self.callers} {calls} ({self.limit})"
             if self.bound is not None:
-                text += f", all with at most {_count(self.bound, 'change of turn', 'changes of turn')}"
+                text += f", all with at most {changes_of_turn(self.bound)}"
         if self.faults:
             text += f", {self.faults}"
         if self.symmetric:
             text += f"; {self.symmetric} interchangeable callers counted once"
         if self.pruned:
             text += (
-                f"; {_count(self.pruned, 'branch', 'branches')} skipped: only independent statements swapped"
+                f"; {counted(self.pruned, 'branch', 'branches')} skipped: only independent statements swapped"
             )
         if self.idle:
-            text += f"; {_count(self.idle, 'branch', 'branches')} skipped: only more turns of a loop that is refused"
+            text += f"; {counted(self.idle, 'branch', 'branches')} skipped: only more turns of a loop that is refused"
         if self.diverged:
-            text += f"; {_count(self.diverged, 'run')} did not repeat: the statements differ from run to run"
+            text += f"; {counted(self.diverged, 'run', 'runs')} did not repeat: the statements differ from run to run"
         if self.timed:
-            text += f"; {_count(self.timed, 'run')} went on past a caller that slept"
+            text += f"; {counted(self.timed, 'run', 'runs')} went on past a caller that slept"
         return text
 
 
-def _count(number: int, one: str, many: str = "") -> str:
+def counted(number: int, one: str, many: str) -> str:
     """ "1 run", "2 runs"."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+    return f"{number} {one if number == 1 else many}"
+
+
+def changes_of_turn(number: int) -> str:
+    """ "1 change of turn"."""
+    return counted(number, "change of turn", "changes of turn")

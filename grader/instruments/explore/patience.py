@@ -79,25 +79,21 @@ class Patience:
             self.renew()  # the caller may be waiting for us: for a stand-in, or for its client's thread
             return False
         quiet = time.monotonic() - self._quiet
-        patience = max((self._due(lane) for lane in thinking), default=self.limits.patience)
+        waiting = bool(thinking) and all(lane.rests or lane.listens for lane in thinking)
+        resting = waiting and all(lane.rests for lane in thinking)
+        patience = GRACE if resting else LISTENING if waiting else self.limits.patience
         if others and quiet > patience and not running:
             self.asleep.update(thinking)
-            self._run.timed = self._run.timed or patience > LISTENING
+            self._run.timed = self._run.timed or not waiting
             return True
         if quiet > self.limits.thinking:
             for lane in thinking:
                 self.give_up(lane)
         return False
 
-    def _due(self, lane: Lane) -> float:
-        """Seconds after which the others may go on without a silent caller."""
-        if any(s.rests for s in lane.sessions):
-            return GRACE
-        return LISTENING if any(s.listens for s in lane.sessions) else self.limits.patience
-
     def next_look(self, thinking: list[Lane]) -> float:
         """Seconds until it is worth asking again what silent callers do."""
-        soon = any(lane.silent_call or self._due(lane) == GRACE for lane in thinking)
+        soon = any(lane.silent_call or lane.rests for lane in thinking)
         return 0.001 if soon else 0.02
 
     def _computes(self, lane: Lane) -> bool:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from grader.instruments.explore.coverage import Coverage
+from grader.instruments.explore.coverage import Coverage, changes_of_turn
 from grader.instruments.explore.independence import commute
 from grader.instruments.explore.loops import lets_go, spins
 from grader.instruments.explore.play import Chooser
@@ -82,8 +82,7 @@ class Search:
     def _limit(self, started: float) -> bool:
         cover, least = self.coverage, self._heap[0].switches
         if self._max_switches is not None and least > self._max_switches:
-            changes = "change" if self._max_switches == 1 else "changes"
-            cover.limit = f"bound of {self._max_switches} {changes} of turn"
+            cover.limit = f"bound of {changes_of_turn(self._max_switches)}"
         elif cover.explored >= self._max_runs:
             cover.limit = f"limit of {self._max_runs} runs"
         elif time.monotonic() - started > self._max_seconds:

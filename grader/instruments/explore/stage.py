@@ -68,6 +68,16 @@ class Lane:
     def sessions(self) -> list[Session]:
         return [s for s in self.stage.proxy.sessions if s.lane == self.name]
 
+    @property
+    def rests(self) -> bool:
+        """It polls for what only another caller can bring about."""
+        return any(s.rests for s in self.sessions)
+
+    @property
+    def listens(self) -> bool:
+        """It waits in a server for somebody to call."""
+        return any(s.listens for s in self.sessions)
+
     def cast(self, caller: Caller) -> None:
         """Makes sure a live worker of `caller` stands in this lane."""
         if self.caller is not caller or self.name in self.stage.proxy.broken:
