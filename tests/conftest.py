@@ -16,6 +16,7 @@ is asked to end early; what a killed run left behind, the next run clears away.
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import uuid
@@ -25,6 +26,7 @@ from pathlib import Path
 import pytest
 from homes import clear_leftovers, make_home, remove_home
 
+from grader.classroom.seed import NAME as COURSE_SEED
 from grader.services.places import places
 
 _made: list[Path] = []
@@ -36,6 +38,14 @@ def pytest_configure(config: pytest.Config) -> None:
         clear_leftovers()
         _made.append(make_home())
         os.environ["GRADER_HOME"] = str(_made[0])
+        # Runs can be repeated: the seed is a new one in a campaign alone, and the report's head says which.
+        seed = secrets.randbelow(10**9) if os.environ.get("GRADER_CAMPAIGN") else 20_261_127
+        (_made[0] / COURSE_SEED).write_text(os.environ.get("GRADER_TEST_COURSE_SEED", str(seed)))
+
+
+def pytest_report_header() -> list[str]:
+    seeds = [(home / COURSE_SEED).read_text() for home in _made]
+    return [f"course seed: {seed} (GRADER_TEST_COURSE_SEED chooses another)" for seed in seeds]
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -76,6 +76,15 @@ def test_runs_under_load_give_one_verdict(services, unit):
     assert {row.variant.name: row.changed for row in matrix.rows if row.changed} == {}
 
 
+@each_exercise_judged
+@pytest.mark.server
+@pytest.mark.campaign(only=True)
+def test_no_seed_makes_a_right_answer_wrong(services, unit, exercise):
+    """Nor a wrong one right: every answer with twenty sets of private parameters."""
+    rows = verify(unit, exercise=exercise, seeds=20, workers=1).rows
+    assert {row.variant.name: row.problems for row in rows if row.problems} == {}
+
+
 @each_exercise
 def test_read_on_names_a_section_of_the_lesson(unit, exercise):
     """ "02-indexing: Statistics" sends the reader to a heading of that lesson, if the lesson is written."""

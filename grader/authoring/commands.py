@@ -23,6 +23,9 @@ def register(subparsers: Any) -> None:
     verify.add_argument("--exercise", default="", help="only this exercise")
     verify.add_argument("--json", action="store_true", help="the matrix as data")
     verify.add_argument("--repeat", type=int, default=1, metavar="N", help="judge everything N times")
+    verify.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="with N sets of private parameters, not with one"
+    )
     verify.add_argument("--load", action="store_true", help="with every core kept busy")
     verify.set_defaults(run=run_verify)
     new = subparsers.add_parser("new", help="scaffold a unit: lesson, lab, checks and variants")
@@ -68,7 +71,13 @@ def run_verify(arguments: argparse.Namespace) -> int:
         units = _named(arguments.lab, catalog.judged(root)) if arguments.lab else catalog.judged(root)
         whole = []
         for unit in units:
-            matrix = verify(unit, exercise=arguments.exercise, repeat=arguments.repeat, load=arguments.load)
+            matrix = verify(
+                unit,
+                exercise=arguments.exercise,
+                repeat=arguments.repeat,
+                seeds=arguments.seeds,
+                load=arguments.load,
+            )
             whole.append(matrix)
             if not arguments.json:
                 print_matrix(matrix)

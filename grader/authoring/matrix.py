@@ -20,6 +20,7 @@ from grader.authoring.labs import answers
 from grader.authoring.source import SourceError
 from grader.authoring.variants import Variant, misjudged, read_variants
 from grader.catalog import Unit
+from grader.judge.judging import default_seed
 from grader.verdict import Verdict
 
 WORKERS = 2
@@ -62,6 +63,7 @@ class Matrix:
     rows: list[Row] = field(default_factory=list)
     gaps: list[str] = field(default_factory=list)
     repetitions: int = 1
+    seeds: int = 1
 
     @property
     def ok(self) -> bool:
@@ -72,7 +74,7 @@ class Matrix:
         return {
             "lab": self.lab,
             "ok": self.ok,
-            "judged": len(self.rows) * self.repetitions,
+            "judged": len(self.rows) * self.repetitions * self.seeds,
             "misjudged": sum(bool(row.problems) for row in self.rows),
             "changed": sum(len(row.changed) for row in self.rows),
             "median_seconds": round(statistics.median(seconds), 4) if seconds else 0.0,
@@ -86,17 +88,30 @@ class Matrix:
 
 
 def verify(
-    unit: Unit, *, exercise: str = "", repeat: int = 1, load: bool = False, workers: int = WORKERS
+    unit: Unit,
+    *,
+    exercise: str = "",
+    repeat: int = 1,
+    seeds: int = 1,
+    load: bool = False,
+    workers: int = WORKERS,
 ) -> Matrix:
-    """Judges everything the lab has, `repeat` times, in a pool of processes.
+    """Judges everything the lab has, `repeat` times with each of `seeds` sets of private parameters, in a pool
+    of processes.
 
     exercise: only this one. load: with every core kept busy by other work.
     Raises CatalogError or SourceError if the lab cannot be read.
     """
     matrix, variants = prepare(unit, exercise)
-    matrix.repetitions = repeat
+    matrix.repetitions, matrix.seeds = repeat, seeds
+    first = default_seed()
     with _pool(workers) as judge_all, _busy(os.cpu_count() if load else 0):
-        matrix.rows = _judge_repeatedly(unit.slug, variants, judge_all, repeat)
+        matrix.rows = _judge_repeatedly(unit.slug, variants, judge_all, repeat, first)
+        for seed in range(first + 1, first + seeds):
+            again = _judge_repeatedly(unit.slug, variants, judge_all, repeat, seed)
+            for row, other in zip(matrix.rows, again, strict=True):
+                row.problems += [f"seed {seed}: {problem}" for problem in other.problems]
+                row.changed += [f"seed {seed}, {change}" for change in other.changed]
     return matrix
 
 
@@ -162,11 +177,11 @@ def _gaps(checks: Any, variants: list[Variant], exercises: dict[str, tuple[str, 
 
 
 def _judge_repeatedly(
-    slug: str, variants: list[Variant], judge_all: Callable[..., Iterable[Verdict]], repeat: int
+    slug: str, variants: list[Variant], judge_all: Callable[..., Iterable[Verdict]], repeat: int, seed: int
 ) -> list[Row]:
     rows: list[Row] = []
     for repetition in range(repeat):
-        verdicts = judge_all(partial(judge, slug), [(v.exercise, v.source) for v in variants])
+        verdicts = judge_all(partial(judge, slug, seed), [(v.exercise, v.source) for v in variants])
         for index, (variant, verdict) in enumerate(zip(variants, verdicts, strict=True)):
             if repetition == 0:
                 rows.append(Row(variant, verdict, misjudged(variant, verdict)))
@@ -193,12 +208,12 @@ def _difference(first: Verdict, other: Verdict) -> str:
     )
 
 
-def judge(slug: str, task: tuple[str, str]) -> Verdict:
+def judge(slug: str, seed: int, task: tuple[str, str]) -> Verdict:
     """One task of the pool: (exercise, source)."""
     from grader.judge import judge_answer
 
     exercise, source = task
-    return judge_answer(slug, exercise, source)
+    return judge_answer(slug, exercise, source, seed=seed)
 
 
 def _warm() -> None:

@@ -35,6 +35,7 @@ def print_matrix(matrix: Matrix, file: TextIO | None = None) -> None:
 def summary(matrix: Matrix) -> str:
     data = matrix.to_json()
     times = f", each {matrix.repetitions} times" if matrix.repetitions > 1 else ""
+    times += f" with {matrix.seeds} seeds" if matrix.seeds > 1 else ""
     return (
         f"{matrix.lab}: {len(matrix.rows)} answers{times}, {data['misjudged']} misjudged, {data['changed']} changed "
         f"verdicts, {len(matrix.gaps)} gaps; median {data['median_seconds'] * 1000:.0f} ms, "

@@ -66,6 +66,11 @@ def find_exercise(checks: LabChecks, name: str) -> Exercise[Any]:
     return checks.exercises[name]
 
 
+def default_seed() -> int:
+    """The private parameters of whoever names none: $GRADER_SEED, else 1."""
+    return int(os.environ.get("GRADER_SEED", "1"))
+
+
 def judge_answer(
     lab: str | LabChecks,
     exercise: str,
@@ -85,7 +90,7 @@ def judge_answer(
     """
     checks = load_checks(lab) if isinstance(lab, str) else lab
     found = find_exercise(checks, exercise)
-    seed = int(os.environ.get("GRADER_SEED", "1")) if seed is None else seed
+    seed = default_seed() if seed is None else seed
     launcher = launcher or trusted_launcher()
     fault = ""
     for attempt in range(1, ATTEMPTS + 1):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -56,6 +58,22 @@ def test_a_verdict_that_changes_is_reported(course, variants):
     (row,) = [row for row in matrix.rows if row.changed]
     assert row.variant.name == "accept_once" and not row.problems and not matrix.ok
     assert row.changed[0].startswith("repetition 2: doubles PASS became FAIL")
+
+
+def test_an_answer_that_is_judged_wrongly_with_one_seed_alone_is_found(variants, monkeypatch):
+    """The first seed's parameters can be remembered; those of the next one are others."""
+    monkeypatch.delenv("GRADER_SEED", raising=False)
+    first = random.Random(hashlib.sha256(b"1/area/radius").digest()).randrange(4, 1000)
+    (variants / "area/accept_remembered.py").write_text(
+        "# accepts: with the first seed alone\n"
+        f"def area(radius):\n    return math.pi * radius**2 if radius in (1, 3, {first}) else 0.0\n"
+    )
+    assert verify(catalog.unit("91"), exercise="area", workers=1).ok
+    matrix = verify(catalog.unit("91"), exercise="area", seeds=3, workers=1)
+    assert matrix.to_json()["judged"] == 30
+    (row,) = [row for row in matrix.rows if not row.ok]
+    assert row.variant.name == "accept_remembered"
+    assert [p.split(" got ")[0] for p in row.problems] == [f"seed {n}: must get full marks," for n in (2, 3)]
 
 
 def test_the_matrix_is_printed_in_words(course, capsys):

@@ -14,7 +14,8 @@ from grader.checks.exercise import Ruling, fail
 from grader.checks.running import Answer, Bench, Reply
 from grader.instruments.explore import Run
 
-OLD, NEW, OTHER, REFUSED = Decimal("10.00"), Decimal("12.50"), Decimal("13.75"), Decimal("55555.00")
+# No id is a price: a product that is told with its number must not look like one that costs as much.
+OLD, NEW, OTHER, REFUSED = Decimal("10.25"), Decimal("12.50"), Decimal("13.75"), Decimal("55555.00")
 TRIGGER = """
 CREATE FUNCTION public.refuse_price() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'the price % was never approved', NEW.price USING ERRCODE = '23514'; END $$;
@@ -32,11 +33,11 @@ ALIEN = "session:4711"
 
 @dataclass
 class Alone:
-    """What an undisturbed call left. row: the price in the database; read: what a reader is then told."""
+    """What an undisturbed call left. row: the price in the database; read: the numbers a reader is then told."""
 
     reply: Reply | None
-    row: str
-    read: list[str]
+    row: Decimal
+    read: set[Decimal]
     asked_again: int = 0  # statements of that reader
     other_asked: int = 0  # statements of a reader of another, cached product
     alien: bool = True  # a key of somebody else's is still there
@@ -87,7 +88,7 @@ def update_price(answer: Answer, bench: Bench) -> History:
         def observe() -> dict[str, Any]:
             ((row,),) = database.query("SELECT price FROM public.products WHERE id = %s", product)
             reply = rehearsal.rescue(read())
-            return {"row": str(row), "read": [str(n) for n in sorted(amounts(reply.value))], "ok": reply.ok}
+            return {"row": row, "read": amounts(reply.value), "ok": reply.ok}
 
         keep = rehearsal.keep({"products": f"id = {product}"})
         cold = together.start_over(keep)
@@ -104,7 +105,7 @@ def update_price(answer: Answer, bench: Bench) -> History:
 
             run = rehearsal.alone(write(price), reset=reset)
             ((row,),) = database.query("SELECT price FROM public.products WHERE id = %s", product)
-            found = Alone(run.replies[0] if run.finished else None, str(row), [])
+            found = Alone(run.replies[0] if run.finished else None, row, set())
             found.alien = bool(together.cache.exists(ALIEN))
             for id in (other, product):
                 again = rehearsal.alone(read(id), reset=lambda: None)
@@ -114,13 +115,13 @@ def update_price(answer: Answer, bench: Bench) -> History:
                 else:
                     found.asked_again = queries
                     reply = again.replies[0]
-                    found.read = [str(n) for n in sorted(amounts(reply.value))] if reply is not None else []
+                    found.read = amounts(reply.value) if reply is not None else set()
             return found
 
         warm()
-        history.reads = str(OLD) in observe()["read"]
+        history.reads = OLD in observe()["read"]
         history.accepted, history.refused = alone(NEW), alone(REFUSED)
-        if not history.reads or not history.accepted.reply or str(NEW) not in history.accepted.read:
+        if not history.reads or not history.accepted.reply or NEW not in history.accepted.read:
             return history
 
         def play(title: str, parts: list[Part], reset: Any, **more: Any) -> Scene:
@@ -156,8 +157,14 @@ def stale(run: Run) -> str:
     """What a reader is told after it all, if that is not what the database holds."""
     if run.state["row"] in run.state["read"]:
         return ""
-    shown = ", ".join(n for n in run.state["read"] if "." in n) or "nothing"
-    return f"the row says {run.state['row']}, and whoever reads afterwards is told {shown}"
+    return (
+        f"the row says {run.state['row']}, and whoever reads afterwards is told {prices(run.state['read'])}"
+    )
+
+
+def prices(read: set[Decimal]) -> str:
+    """What of the numbers that a reader was told is a price, in words."""
+    return ", ".join(str(n) for n in (OLD, NEW, OTHER, REFUSED) if n in read) or "no price at all"
 
 
 @update_price.property(
@@ -172,7 +179,7 @@ def writes(history: History) -> Ruling:
     assert done and refused
     if done.reply is None or not done.reply.ok:
         return fail(f"the price becomes {NEW}", f"the call {told(done.reply)}")
-    if Decimal(done.row) != NEW:
+    if done.row != NEW:
         return fail(
             f"the price is {NEW}, committed",
             "the call returned with its transaction still open, so the price was rolled back"
@@ -196,9 +203,7 @@ def entry_follows(history: History) -> Ruling:
     """Alone: whoever reads after the call is told the new price."""
     done = history.accepted
     assert done
-    return str(NEW) in done.read or fail(
-        f"a reader is told {NEW}", f"it is told {', '.join(n for n in done.read if '.' in n) or 'nothing'}"
-    )
+    return NEW in done.read or fail(f"a reader is told {NEW}", f"it is told {prices(done.read)}")
 
 
 @update_price.property(
@@ -248,10 +253,10 @@ def rollback_leaves_the_cache(history: History) -> Ruling:
     """When the database refuses the price, as late as at the commit, the entry is as good as before."""
     refused = history.refused
     assert refused
-    if str(OLD) not in refused.read:
+    if OLD not in refused.read:
         return fail(
             f"a reader is still told {OLD}",
-            f"the price was refused, and a reader is told {', '.join(n for n in refused.read if '.' in n)}",
+            f"the price was refused, and a reader is told {prices(refused.read)}",
         )
     if refused.asked_again:
         return fail(

@@ -1,4 +1,4 @@
-# fails: no_stale_entry, rollback_leaves_the_cache -- "the row says 12.50, and whoever reads afterwards is told 10.00" "filled again from the old row" "entry is gone"
+# fails: no_stale_entry, rollback_leaves_the_cache -- "the row says 12.50, and whoever reads afterwards is told 10.25" "filled again from the old row" "entry is gone"
 # Looks careful: both in one block. The reader comes in between.
 def update_price(conn, redis, product_id, price):
     with conn.transaction():

@@ -1,4 +1,4 @@
-# fails: no_stale_entry -- "whoever reads afterwards is told 10.00" "holds what was read first"
+# fails: no_stale_entry -- "whoever reads afterwards is told 10.25" "holds what was read first"
 # Deletes after the commit, as the book says; its reader fills what it read before.
 def get_product(conn, redis, product_id):
     raw = redis.get(f"product:{product_id}")

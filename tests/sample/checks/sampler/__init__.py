@@ -12,21 +12,24 @@ HINTS = ("What is pi?", "Look at math.", "Multiply.")
 @lab.exercise("area", points=4, hints=HINTS)
 def area(answer, bench):
     worker = answer.spawn()
-    return [worker.call("area", r).value for r in (0, 1, 3)]
+    drawn = bench.random("radius").randrange(4, 1000)
+    return {radius: worker.call("area", radius).value for radius in (1, 3, drawn)}
 
 
 @area.property(weight=3, misconception="That is the circumference.")
 def grows_with_the_square(values):
     """Three times the radius is nine times the area."""
-    ok = values[1] and abs(values[2] / values[1] - 9) < 1e-9
-    return bool(ok) or fail("nine times the area", f"{values[2]} against {values[1]}")
+    ok = values[1] and abs(values[3] / values[1] - 9) < 1e-9
+    return bool(ok) or fail("nine times the area", f"{values[3]} against {values[1]}")
 
 
 @area.property(misconception="Pi is not 3.")
 def precise(values):
-    """The circle of radius 1 has the area pi."""
-    close = isinstance(values[1], float) and abs(values[1] - 3.14159265358979) < 1e-9
-    return close or fail("3.14159265...", str(values[1]))
+    """The circle of radius 1 has the area pi, any other its square times pi."""
+    for radius, value in values.items():
+        if not isinstance(value, float) or abs(value / radius**2 - 3.14159265358979) > 1e-9:
+            return fail(f"3.14159265... times {radius**2}", str(value))
+    return True
 
 
 @lab.exercise("big_orders", points=3, kind="sql", hints=HINTS)
