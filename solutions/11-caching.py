@@ -428,9 +428,9 @@ class two_level:
 # The judge looks at a lifetime of 10 seconds and a computation of half a second:
 #
 # - Two calls right after each other compute once. Ten lifetimes later, when nobody has asked meanwhile, a value is computed anew; every key has an expiry.
-# - With a call every 250 milliseconds while the value is young, and every 50 from the middle of its lifetime on, the entry never runs out: it is renewed before, every time.
+# - With a call every 250 milliseconds while the value is young, and every 40 from the middle of its lifetime on, the entry never runs out: it is renewed before, every time.
 # - In 40 seconds of that it is computed at most 12 times.
-# - When 30 ask in the very same moment, one or two seconds before the end, at most half of them compute, and all are answered.
+# - When 30 ask in the very same moment, one or two seconds before the end, at most three quarters of them compute, and all are answered.
 #
 # Chance is welcome: `random` is seeded, and the bounds leave room for it.
 

@@ -24,7 +24,7 @@ class Resource:
     "connection"    psycopg.connect(url)                        autocommit: bool = False
     "async_connection"  psycopg.AsyncConnection.connect(url)    autocommit: bool = False
     "engine"        sqlalchemy.create_engine(url)               keyword arguments of create_engine
-    "redis"         redis.Redis.from_url(url)                   decode_responses: bool = False
+    "redis"         redis.Redis.from_url(url), no timeouts      decode_responses: bool = False
     "async_redis"   redis.asyncio.Redis.from_url(url)           decode_responses: bool = False
     "callback"      a function that asks the judge              url names the handler given to `spawn`
     "async_callback"  the same as a coroutine function

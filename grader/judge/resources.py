@@ -8,6 +8,10 @@ from typing import Any
 
 from grader.checks.running import Resource
 
+# Of a Redis client. redis-py would repeat a broken command ten times by itself, and the answer would never meet the
+# fault; and it would give up after five seconds of real time on a command that the judge holds for as long as it needs.
+_UNHURRIED = {"socket_timeout": None, "socket_connect_timeout": None}
+
 Ask = Callable[[str, tuple[Any, ...], dict[str, Any]], Any]
 
 
@@ -66,17 +70,16 @@ class Resources:
         from redis.backoff import NoBackoff
         from redis.retry import Retry
 
-        # redis-py would repeat a broken command ten times by itself, and the answer would never meet the fault.
-        return redis.Redis.from_url(resource.url, **{"retry": Retry(NoBackoff(), 0), **resource.settings})
+        settings = {**_UNHURRIED, "retry": Retry(NoBackoff(), 0), **resource.settings}
+        return redis.Redis.from_url(resource.url, **settings)
 
     def _async_redis(self, resource: Resource) -> Any:
         import redis.asyncio
         from redis.asyncio.retry import Retry
         from redis.backoff import NoBackoff
 
-        return redis.asyncio.Redis.from_url(
-            resource.url, **{"retry": Retry(NoBackoff(), 0), **resource.settings}
-        )
+        settings = {**_UNHURRIED, "retry": Retry(NoBackoff(), 0), **resource.settings}
+        return redis.asyncio.Redis.from_url(resource.url, **settings)
 
     def _callback(self, resource: Resource) -> Any:
         def callback(*args: Any, **kwargs: Any) -> Any:

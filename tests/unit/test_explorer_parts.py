@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from math import comb, factorial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from grader.instruments.explore import Run, parse, spell, timeline
+from grader.instruments.explore import Limits, Run, parse, spell, timeline
 from grader.instruments.explore.independence import changes_rules, commute, effect
 from grader.instruments.explore.loops import lets_go, spins
+from grader.instruments.explore.patience import STALLED, Patience
 from grader.instruments.explore.run import Point, Wait
 from grader.instruments.explore.schedule import Choice
 from grader.instruments.explore.search import Search
@@ -259,6 +261,25 @@ def test_others_come_when_a_loop_is_out_of_its_transaction():
     assert lets_go(alone(*tried * 3))
     assert not lets_go(alone(*tried * 3, tried[0]))  # inside again, and it will be out soon
     assert lets_go(alone(*["SELECT pg_try_advisory_lock(1)"] * 8))  # its loop never ends a transaction
+
+
+class Stalling:
+    """A stage on which nothing happens, seen by a judge that did not get to look for a while."""
+
+    def __init__(self, seconds: float) -> None:
+        self.proxy, self.seconds = self, seconds
+
+    def pump(self, timeout: float) -> bool:
+        time.sleep(self.seconds)
+        return False
+
+
+@pytest.mark.parametrize(("seconds", "renewed"), [(0.01, False), (STALLED + 0.05, True)])
+def test_time_in_which_the_judge_stood_still_is_held_against_nobody(seconds, renewed):
+    patience = Patience(Stalling(seconds), Run(), None, Limits())  # type: ignore[arg-type]
+    before = patience._quiet
+    assert not patience.pump(0.001)
+    assert (patience._quiet > before) is renewed
 
 
 def test_without_a_conclusion_nothing_is_broken():

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from grader.checks.authentication.altered import altered
 from grader.checks.authentication.api_keys_counter import Counter, History, Key, Said, said
 from grader.checks.authentication.unit import lab
 from grader.checks.concurrency import Part, all_end, covered, holds
@@ -96,7 +97,7 @@ def _drive(counter: Counter) -> None:
     made, _ = counter.elsewhere(("create_key in another process", ["create_key", owner, [READ, WRITE]]))
     if made:
         counter.learn("elsewhere", made[0])
-    _rotate(counter, one, owner)
+    _rotate(counter, one, two, owner)
     _revoke(counter, owner)
     if not history.hung:
         _race(counter, owner)
@@ -104,9 +105,8 @@ def _drive(counter: Counter) -> None:
 
 def bad_keys(one: Key, two: Key, random: Any) -> list[tuple[str, list[Any]]]:
     middle = len(one.text) - len(one.secret) // 2
-    other = "A" if one.text[middle] != "A" else "B"
     texts = {
-        "one character of the secret changed": one.text[:middle] + other + one.text[middle + 1 :],
+        "one character of the secret changed": altered(one.text, min(middle, len(one.text) - 1)),
         "its last character missing": one.text[:-1],
         "one character more": one.text + "x",
         "the prefix alone": one.prefix,
@@ -138,7 +138,7 @@ def _look_at(counter: Counter, run: Run) -> None:
             counter.history.scans.append(one.text)
 
 
-def _rotate(counter: Counter, one: Key, owner: int) -> None:
+def _rotate(counter: Counter, one: Key, two: Key, owner: int) -> None:
     history = counter.history
 
     def checks(name: str, *keys: tuple[str, Key | None]) -> None:
@@ -157,7 +157,9 @@ def _rotate(counter: Counter, one: Key, owner: int) -> None:
         ("the new key, asked for a scope that the old one did not have", ["check_key", newer.text, READ_ALL]),
     )
     counter.keep("overlap", ("the old key, rotated once more", ["rotate_key", one.text]))
-    counter.keep("overlap", ("a wrong secret, rotated", ["rotate_key", one.text[:-4] + "aaaa"]))
+    middle = len(two.text) - len(two.secret) // 2
+    wrong = altered(two.text, min(middle, len(two.text) - 1))
+    counter.keep("overlap", ("a key in use with a wrong secret, rotated", ["rotate_key", wrong]))
     ending = counter.make("ending", owner, [READ])
     if ending:
         counter.admin.execute(

@@ -30,7 +30,7 @@ CREATE TABLE api_keys (
 """
 CROWD = """
 INSERT INTO public.api_keys (owner_id, prefix, key_hash, scopes, created_at)
-SELECT n, 'shop_' || pg_catalog.left(pg_catalog.md5(n::text || %s), 10), pg_catalog.md5(n::text) || pg_catalog.md5(n::text),
+SELECT n, 'shop_' || pg_catalog.left(pg_catalog.md5(n::text || %s), 20), pg_catalog.md5(n::text) || pg_catalog.md5(n::text),
        '{orders:read}', '2029-01-01 12:00+00'
   FROM pg_catalog.generate_series(1, 4000) n
 """

@@ -16,6 +16,9 @@ from grader.instruments.serve import socket_in
 from grader.verdict import Evidence
 
 FEW = 50  # requests to one shop
+MOST = 80  # after which a shop lets nobody in
+# The codes of a shop begin with one of these digits: one that is guessed once and for all is wrong in some shop.
+SHOPS = {"open": "12345", "second open": "6789", "closed": "123456789"}
 # The other twin remembers for itself what was handed out, and believes nothing that it is told besides.
 TWINS = (
     HOLE
@@ -38,8 +41,9 @@ def __closed__(conn, form, clock):
 __apps__ = {}
 
 
-def __twin__(name, url, clock):
-    app = __shop__(url, clock, check_code if name == "open" else __closed__, __hand_out__)
+def __twin__(name, url, clock, codes, most):
+    decide = __closed__ if name == "closed" else check_code
+    app = __shop__(url, clock, decide, __hand_out__, codes, most)
     __apps__[name] = app
     return app
 
@@ -80,14 +84,14 @@ class History:
 
     def table(self) -> Evidence:
         rows = [[f"the {name} shop", a.said, a.asked] for name, a in self.attempts.items()]
-        return Evidence("table", "Two shops", {"columns": ["", "break_in", "requests"], "rows": rows})
+        return Evidence("table", "The shops", {"columns": ["", "break_in", "requests"], "rows": rows})
 
 
 @lab.exercise(
     "break_in",
     points=3,
     read="08-authentication: Break in, then close the hole",
-    coverage=lambda h: f"{len(h.attempts)} shops, one with the hole and one without",
+    coverage=lambda h: f"{len(h.attempts)} shops, {len(h.attempts) - 1} with the hole and one without",
     hints=(
         "Three things arrive in one form. Which of them does the function check against each other, and which does it "
         "simply believe?",
@@ -117,10 +121,11 @@ def break_in(answer: Answer, bench: Bench) -> History:
         shops = answer.helper(SERVING + DRIVER + TWINS)
         burglar = answer.spawn(driver=CLIENT)
         told = clock.serve(folder, "shops")
-        for name in ("open", "closed"):
-            path = socket_in(folder, name)
+        for name, digits in SHOPS.items():
+            path = socket_in(folder, name.replace(" ", "-"))
+            codes = [f"{random.choice(digits)}{random.randrange(10**5):05}" for _ in range(MOST)]
             opened = shops.call(
-                "__serve__", Resource("listener", path), "__twin__", name, database.url(), told
+                "__serve__", Resource("listener", path), "__twin__", name, database.url(), told, codes, MOST
             )
             if not opened.ok or not opened.value["ok"]:
                 raise RuntimeError(f"the {name} shop does not start: {opened}")
@@ -142,9 +147,10 @@ def _attempt(burglar: Worker, shops: Worker, name: str, path: str) -> Attempt:
     misconception="To be let in is not enough: the session you got may be your own. /account says whose it is.",
 )
 def gets_in(history: History) -> Ruling:
-    """In the shop with the hole it returns the note in Ada's account."""
-    attempt = history.attempts["open"]
-    if attempt.reply.ok and attempt.reply.value == history.note:
+    """In a shop with the hole it returns the note in Ada's account, whatever the codes are."""
+    opened = [a for name, a in history.attempts.items() if name != "closed"]
+    attempt = next((a for a in opened if not a.reply.ok or a.reply.value != history.note), None)
+    if attempt is None:
         return True
     why = ""
     if attempt.asked > FEW:

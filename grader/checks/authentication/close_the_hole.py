@@ -65,6 +65,14 @@ class Door:
         people = (f"INSERT INTO public.customers VALUES ({n}, '{e}', 'x', 'y')" for e, n in IDS.items())
         self.tables = Tables(self.database, SCHEMA, ";".join(people))
         self._count = 0
+        self._codes: set[str] = set()
+
+    def code(self) -> str:
+        """One that no ticket has had, nor the one after it: no code may be another's, or another's wrong one."""
+        while (code := f"{self.random.randrange(10**5, 10**6)}") in self._codes or wrong(code) in self._codes:
+            pass
+        self._codes.update((code, wrong(code)))
+        return code
 
     def place(self, url: str = "", journal: Journal | None = None) -> Served:
         self._count += 1
@@ -76,7 +84,7 @@ class Door:
         """A new ticket, as the form that goes with it."""
         self._count += 1
         name = f"ticket-{self._count}-{self.random.randrange(10**9)}"
-        code = code or f"{self.random.randrange(10**5, 10**6)}"
+        code = code or self.code()
         self.tables.write(
             "INSERT INTO public.tickets VALUES (%s, %s, %s, %s, %s)",
             name,
@@ -176,6 +184,8 @@ def _attacks(door: Door, place: Served, history: History) -> None:
     ):
         form = door.ticket()
         send("code", what, {**form, "code": of(form["code"])})
+    for what, code in (("its code without the zeros before it", "3518"), ("its code as a number", 3518)):
+        send("code", what, {**door.ticket(code="003518"), "code": code})
     form = door.ticket()
     del form["code"]
     send("code", "no code at all", form)

@@ -19,7 +19,9 @@ from grader.verdict import Evidence
 
 MINUTE = 60.0
 SHORTEST = 22  # characters of a token
-VARIED = 14  # places in which two tokens differ at least: of 22 that are drawn, nearly all do
+VARIED = (
+    8  # places in which two tokens differ at least: of 22 that are drawn nearly all do, of ten digits even
+)
 MOST_RUNS = 40
 ATTACKER = "mallory@evil.example"
 EVIL = "evil.example"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
+from grader.checks.authentication.altered import altered
 from grader.checks.authentication.served import Served
 from grader.checks.authentication.sessions_app import Cookie, Venue, cookie_of, jar, login
 from grader.checks.authentication.unit import lab
@@ -20,7 +21,7 @@ from grader.verdict import Evidence
 MINUTE = 60.0
 LONGEST = 12 * 3600  # seconds
 SHORTEST = 22  # characters of an id
-VARIED = 14  # places in which two ids differ at least: of 22 that are drawn, nearly all do
+VARIED = 8  # places in which two ids differ at least: of 22 that are drawn nearly all do, of ten digits even
 MOST_RUNS = 40
 MADE_UP = "0123456789abcdefghijklmnopqrstuv"
 
@@ -154,7 +155,7 @@ def _in(venue: Venue, browsing: Browsing) -> str:
     me("plain nobody", "nobody's cookie", "")
     garbage = {
         "a made-up id": MADE_UP,
-        "an id with a character changed": mine[:-3] + ("A" if mine[-3] != "A" else "B") + mine[-2:],
+        "an id with a character changed": altered(mine),
         "half an id": mine[: len(mine) // 2],
         "an account's number": str(ada[2]),
         "SQL": "' OR '1'='1",

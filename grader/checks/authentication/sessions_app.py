@@ -19,6 +19,7 @@ from grader.instruments.serve import socket_in
 from grader.instruments.steps import Journal
 
 NAME = "__Host-session"
+TELLING = 16  # characters of a part of a token that cannot stand somewhere by chance
 SCHEMA = """
 CREATE TABLE sessions (
     token_hash text PRIMARY KEY,
@@ -129,9 +130,10 @@ class Venue:
 
     def readable(self, token: str) -> str:
         """Where the token stands, as it is or merely encoded; "" if nowhere."""
-        last = token.replace(":", ".").split(".")[-1]  # of several parts one may be a public name
+        # Of several parts one may be a public name; and what is short says nothing where it is found.
+        last = [part for part in token.replace(":", ".").split(".") if len(part) >= TELLING][-1:]
         for where, text in self.kept().items():
-            if any(spelling in text for part in (token, last) for spelling in spellings(part)):
+            if any(spelling in text for part in (token, *last) for spelling in spellings(part)):
                 return where
         return ""
 

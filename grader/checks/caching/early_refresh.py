@@ -8,15 +8,16 @@ from typing import Any
 from grader.checks.caching.get_or_compute import Tower, sky
 from grader.checks.caching.place import Place
 from grader.checks.caching.unit import lab
-from grader.checks.caching.values import texts, told
+from grader.checks.caching.values import says, told
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench, Reply
 from grader.verdict import Evidence
 
 TTL, TAKES, CYCLES = 10.0, 0.5, 4  # seconds; load lasts for so many lifetimes
-YOUNG_GAP, GAP = 0.25, 0.05  # seconds between calls, in the first half of a lifetime and after it
+YOUNG_GAP, GAP = 0.25, 0.04  # seconds between calls, in the first half of a lifetime and after it
 MOST = 12  # computations in CYCLES lifetimes of steady load
-CROWD, LEFT, MOST_AT_ONCE = 30, (2.0, 1.0), 15
+# Even if callers throw with twice the odds of the paper, 23 of 30 would renew once in a hundred thousand times.
+CROWD, LEFT, MOST_AT_ONCE = 30, (2.0, 1.0), 22
 DRIVER = """
 def __flight__(redis, url, key):
     return early_refresh(redis, key, __compute__(url, 0), 10)
@@ -28,7 +29,7 @@ def __compute__(url, takes):
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    source = Redis.from_url(url, retry=Retry(NoBackoff(), 0))
+    source = Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=None)
 
     def compute():
         __began__.append(time.monotonic())
@@ -152,7 +153,7 @@ def gather(history: History, place: Place, worker: Any, left: float) -> None:
         # What a thread of the answer's own still computes is let go when the flight ends.
         history.crowds.append((left, tower.begun() - before))
         for reply in flight.replies:
-            if not reply.ok or "value" not in texts(reply.value):
+            if not reply.ok or not says(reply.value, "value"):
                 history.crowd_trouble = f"a call {told(reply)}"
 
 
@@ -174,13 +175,13 @@ def settle(tower: Tower, place: Place) -> None:
 def works(history: History) -> Ruling:
     """The value is computed once, found afterwards, and computed anew when nobody asked for long."""
     for reply in (history.first, history.again):
-        if reply is None or not reply.ok or "first" not in texts(reply.value):
+        if reply is None or not reply.ok or not says(reply.value, "first"):
             return fail("the value that compute() returns", f"the call {told(reply)}")
     if history.computed != 1:
         return fail("1 computation for two calls, one right after the other", f"{history.computed}")
     if for_ever := [k for k, t in history.left.items() if t is None]:
         return fail("every key has an expiry", f"{for_ever[0]} stays for ever")
-    if history.idle is None or not history.idle.ok or "second" not in texts(history.idle.value):
+    if history.idle is None or not history.idle.ok or not says(history.idle.value, "second"):
         return fail("a value of now, ten lifetimes later", f"the call {told(history.idle)}")
     return True
 
@@ -230,7 +231,7 @@ def renewals_are_few(history: History) -> Ruling:
     misconception="A limit at which everybody renews is the stampede again, only earlier.",
 )
 def crowd_does_not_renew(history: History) -> Ruling:
-    """Of thirty who ask in the same moment, a second or two before the end, at most half renew."""
+    """Of thirty who ask in the same moment, a second or two before the end, at most three quarters renew."""
     if history.crowd_trouble:
         return fail("everybody in a crowd is answered", history.crowd_trouble)
     for left, computed in history.crowds:

@@ -9,7 +9,7 @@ from typing import Any
 
 from grader.checks.caching.place import Place
 from grader.checks.caching.unit import lab
-from grader.checks.caching.values import texts, told
+from grader.checks.caching.values import says, told
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench, Reply, Resource
 from grader.instruments.rest import at_rest
@@ -26,7 +26,7 @@ def __flight__(redis, url, key):
     from redis.backoff import NoBackoff
     from redis.retry import Retry
 
-    source = Redis.from_url(url, retry=Retry(NoBackoff(), 0))
+    source = Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=None)
 
     def compute():
         return source.get("the-source-of-truth").decode()
@@ -253,7 +253,7 @@ def overslept(place: Place, one: Any, two: Any) -> Flight:
 def got(flight: Flight) -> str:
     """What is wrong with the replies, "" if every caller was given the value."""
     for reply in flight.replies:
-        if not reply.ok or flight.value not in texts(reply.value):
+        if not reply.ok or not says(reply.value, flight.value):
             return f"a call {told(reply)}"
     return ""
 

@@ -76,6 +76,7 @@ class Place:
                 database.url("learner"), self.folder, journal=self.journal, callers=callers
             )
         self._doors: dict[str, str] = {}
+        self._workers = 0
 
     def worker(
         self,
@@ -84,10 +85,11 @@ class Place:
         callbacks: Mapping[str, Callable[..., Any]] | None = None,
         caller: str = "app",
     ) -> Any:
-        """A process of the answer's, on the virtual clock, its `random` seeded by the course."""
+        """A process of the answer's, on the virtual clock, its `random` seeded by the course, for each another way."""
         if caller not in self._doors:
             self._doors[caller] = self.clock.serve(self.folder, caller)
-        seed = self.bench.random("answer").randrange(2**32)
+        self._workers += 1
+        seed = self.bench.random(f"answer {self._workers}").randrange(2**32)
         start = f"\n__time_flows__({self._doors[caller]!r})\n__seed__({seed})\n"
         return self._answer.spawn(driver=DRIVER + driver + start, callbacks=callbacks)
 

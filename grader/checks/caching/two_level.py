@@ -7,7 +7,7 @@ from typing import Any
 
 from grader.checks.caching.place import Place
 from grader.checks.caching.unit import lab
-from grader.checks.caching.values import texts, told
+from grader.checks.caching.values import says, told
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench, Reply, Resource
 from grader.verdict import Evidence
@@ -24,7 +24,7 @@ def __open__(redis, url):
     from redis.retry import Retry
 
     global __cache__
-    source = Redis.from_url(url, retry=Retry(NoBackoff(), 0))
+    source = Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=None)
     __cache__ = two_level(redis, lambda key: source.get("the-source-of-truth").decode())
 
 
@@ -49,7 +49,7 @@ class Look:
 
     @property
     def right(self) -> bool:
-        return self.reply.ok and self.wanted in texts(self.reply.value)
+        return self.reply.ok and says(self.reply.value, self.wanted)
 
 
 @dataclass

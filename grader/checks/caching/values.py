@@ -41,6 +41,11 @@ def amounts(value: Any) -> set[Decimal]:
     return {n for n in found if n.is_finite()}
 
 
+def says(value: Any, text: str) -> bool:
+    """Whether a returned value is this text and nothing else; bytes will do."""
+    return bool(value == text or value == text.encode())
+
+
 def texts(value: Any) -> str:
     """All text in a returned value."""
     return "\n".join(

@@ -163,6 +163,8 @@ def _plan(
     add("missing", "only the refund arrives", refunded)
     add("missing", "the success never arrives", created, refunded)
     add("missing", "the first event never arrives", succeeded, refunded, succeeded)
+    add("missing", "only the refund arrives, and does so twice", refunded, refunded)
+    add("missing", "the first event never arrives, the success after the refund", refunded, succeeded)
     for number in (1, 2):
         gone = [random.randrange(0, 4)]
         sent = deliveries([dict(e) for e in events], random, duplicates=2, lost=gone)

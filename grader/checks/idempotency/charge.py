@@ -189,7 +189,7 @@ def charge(answer: Answer, bench: Bench) -> History:
     random = bench.random("orders")
     database = bench.database("empty")
     order, other = random.sample(range(100, 9999), 2)
-    amount = random.randrange(500, 9000)
+    amount = random.randrange(10_000, 90_000)  # no order's number
     tables = Tables(
         database, SCHEMA, f"insert into public.orders values ({order}, {amount}), ({other}, {amount + 100})"
     )

@@ -49,7 +49,7 @@ def handle_event(answer: Answer, bench: Bench) -> History:
     random = bench.random("events")
     database = bench.database("empty")
     customer, other, third, new = random.sample(range(100, 999), 4)
-    had = random.randrange(10, 90)
+    had = random.randrange(5, 15)  # a balance may go below zero
     tables = Tables(
         database,
         SCHEMA,

@@ -128,7 +128,7 @@ class Shop:
         self.folder = bench.scratch()
         self.journal, self.clock = Journal(), VirtualClock()
         self.bank = Bank(self.folder, journal=self.journal, clock=self.clock)
-        self.order, self.amount = random.randrange(100, 999), random.randrange(500, 9000)
+        self.order, self.amount = random.randrange(100, 999), random.randrange(1000, 9000)
         self.body = {"order_id": self.order, "amount": self.amount}
         self.places = 0
 

@@ -51,7 +51,9 @@ def email_lookup(answer: Answer, bench: Bench) -> History:
     applied = ddl.apply(answer, small)
     if not applied.clean or applied.dropped:
         return History(applied)
-    known, other = bench.random("customers").sample(range(1, 1000), 2)
+    random = bench.random("customers")
+    known = random.randrange(1, 1000)
+    other = random.choice(_strangers(small, known))
     duplicates, others = _writes(small, known, other)
     at_small, applied = together(
         lambda: (_measure(small, known), _tried(small, duplicates), _tried(small, others)),
@@ -61,6 +63,18 @@ def email_lookup(answer: Answer, bench: Bench) -> History:
         return History(applied)
     measured, refused, accepted = at_small
     return History(applied, measured, _measure(large, known), refused, accepted)
+
+
+def _strangers(database: Database, known: int) -> list[int]:
+    """Customers who have nothing in common with that one: a key that holds more than the address tells them apart."""
+    rows = database.query(
+        "SELECT other.id FROM public.customers other, public.customers known "
+        "WHERE known.id OPERATOR(pg_catalog.=) %s AND other.name OPERATOR(pg_catalog.<>) known.name "
+        "AND other.country OPERATOR(pg_catalog.<>) known.country AND other.city OPERATOR(pg_catalog.<>) known.city "
+        "AND other.postcode OPERATOR(pg_catalog.<>) known.postcode ORDER BY other.id",
+        known,
+    )
+    return [id for (id,) in rows]
 
 
 def _measure(database: Database, known: int) -> Scale:

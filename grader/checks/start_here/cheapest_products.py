@@ -81,9 +81,14 @@ def _ask(
             if cursor.description is None:
                 return History(expected, sold, f"{cursor.statusmessage} returns no rows")
             columns = tuple(c.name for c in cursor.description)
-            return History(expected, sold, "", columns, tuple(cursor.fetchmany(1000)))
+            return History(expected, sold, "", columns, tuple(map(_exact, cursor.fetchmany(1000))))
     except psycopg.Error as error:
         return History(expected, sold, str(error.diag.message_primary or error))
+
+
+def _exact(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A price is a price, whichever type of number it was cast to."""
+    return tuple(Decimal(str(value)) if isinstance(value, float) else value for value in row)
 
 
 @cheapest_products.property(weight=0)

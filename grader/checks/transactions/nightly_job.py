@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grader.checks.concurrency import CONN, Part, Rehearsal, Scene, all_end, blame, covered, holds, left_open
-from grader.checks.exercise import Ruling, fail
+from grader.checks.exercise import InfrastructureFault, Ruling, fail
 from grader.checks.running import Answer, Bench, Reply, Resource
 from grader.checks.transactions.unit import lab
 from grader.instruments.explore import Run
@@ -81,6 +81,11 @@ def nightly_job(answer: Answer, bench: Bench) -> History:
     def nothing() -> None:
         ran.clear()
 
+    def today() -> Any:
+        return database.query("SELECT current_date")
+
+    night = today()
+
     def observe() -> list[int]:
         nights = database.query("SELECT pg_catalog.count(*) FROM public.job_runs WHERE night = current_date")
         return [len(ran), int(nights[0][0])]
@@ -117,6 +122,8 @@ def nightly_job(answer: Answer, bench: Bench) -> History:
             observe=observe,
             recover=lambda run: rehearsal.rescue(part, timeout=5.0),
         )
+    if today() != night:
+        raise InfrastructureFault("midnight passed while the job was judged")
     return history
 
 

@@ -314,8 +314,9 @@ def waits_with_jitter(history: History) -> Ruling:
             return fail(f"waits between 0 and {LONGEST:g} seconds", f"waits of {run.waits} seconds")
         if run.open_while_waiting:
             return fail("no transaction open while it waits", "a transaction was open during the wait")
-    firsts = {run.waits[0] for run in runs}
-    if len(firsts) < 3 or not any(seconds > 0 for run in runs for seconds in run.waits):
+    if len({tuple(run.waits) for run in runs}) < 3 or not any(
+        seconds > 0 for run in runs for seconds in run.waits
+    ):
         shown = ", ".join(f"{run.waits[0]:g}" for run in runs)
         return fail(
             "waits that differ from call to call", f"the first waits of {len(runs)} calls: {shown} seconds"

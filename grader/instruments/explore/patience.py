@@ -15,6 +15,7 @@ from grader.instruments.pgwire import Session
 
 GRACE = 0.002  # seconds a caller with several connections, or one that polls, is given to do more
 LISTENING = 0.05  # the same for one that waits in a server for somebody to call
+STALLED = 0.5  # seconds that a look may take longer than it is meant to
 PATIENT_LOOKS = 100  # as often it is given more, while its process has not come to rest
 
 
@@ -37,7 +38,10 @@ class Patience:
 
     def pump(self, seconds: float) -> bool:
         """Handles what is ready, waiting at most `seconds`. True if anything was."""
+        began = time.monotonic()
         moved = self._stage.proxy.pump(seconds)
+        if time.monotonic() - began > seconds + STALLED:
+            self.renew()  # it was we who stood still, so that nobody else moved says nothing
         for lane in self.lanes:
             if lane.silent_call:
                 lane.look()

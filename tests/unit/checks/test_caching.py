@@ -11,7 +11,7 @@ from grader.checks.caching import lab
 from grader.checks.caching.get_or_compute import Flight
 from grader.checks.caching.get_or_compute import History as Flights
 from grader.checks.caching.shared_cache import SharedCache, directives, lifetime
-from grader.checks.caching.values import amounts, nothing, shows
+from grader.checks.caching.values import amounts, nothing, says, shows
 from grader.checks.running import Error, Opaque, Reply
 from grader.instruments.callers import Exchange
 from grader.instruments.faults import Sweep, Trial
@@ -42,6 +42,12 @@ def test_nothing_is_none_or_a_typed_refusal() -> None:
     assert not nothing(Reply(error=Error("builtin", "TypeError")))
     assert not nothing(Reply(value={"missing": True}))
     assert amounts([True, None, "text"]) == set()
+
+
+def test_a_text_is_told_whole() -> None:
+    assert says("one", "one") and says(b"one", "one")
+    for other in ("None", None, '{"value": "one"}', ["one"], Opaque("Value", "one")):
+        assert not says(other, "one")
 
 
 class Script:

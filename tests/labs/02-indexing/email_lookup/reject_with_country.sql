@@ -1,0 +1,2 @@
+-- fails: refuses_duplicates -- "UNIQUE compares what the index holds"
+CREATE UNIQUE INDEX customers_email ON customers (lower(email), country);

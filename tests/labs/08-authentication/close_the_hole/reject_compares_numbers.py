@@ -1,0 +1,22 @@
+# fails: whole_code -- "its code without the zeros before it opens" "its code as a number opens" "as text"
+def close_the_hole(conn, form, clock):
+    ticket, code = form.get("ticket"), form.get("code")
+    if not isinstance(ticket, str) or not isinstance(code, (str, int)):
+        return None
+    row = conn.execute(
+        "SELECT customer_id, code, created_at, guesses, used_at FROM tickets WHERE ticket = %s FOR UPDATE", [ticket]
+    ).fetchone()
+    if row is None:
+        return None
+    customer_id, right, created_at, guesses, used_at = row
+    if used_at is not None or guesses >= 5 or clock.now() - created_at > timedelta(minutes=10):
+        return None
+    try:
+        same = int(code) == int(right)
+    except ValueError:
+        same = False
+    if not same:
+        conn.execute("UPDATE tickets SET guesses = guesses + 1 WHERE ticket = %s", [ticket])
+        return None
+    conn.execute("UPDATE tickets SET used_at = %s WHERE ticket = %s", [clock.now(), ticket])
+    return customer_id

@@ -1,0 +1,27 @@
+# fails: right_value -- "one"
+FILL = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[2], ARGV[2], 'EX', 60) end return 1"
+
+
+class two_level:
+    def __init__(self, redis, load):
+        self.redis, self.load, self.near = redis, load, {}
+
+    def get(self, key):
+        value, until = self.near.get(key, (None, 0))
+        if value is not None and time.monotonic() < until:
+            return value
+        until = time.monotonic() + 3
+        raw = self.redis.get(key)
+        if raw is not None:
+            value = raw.decode()
+        else:
+            marker = uuid.uuid4().hex
+            self.redis.set(f"{key}:filling", marker, ex=30)
+            value = self.load(key)
+            self.redis.eval(FILL, 2, f"{key}:filling", key, marker, value)
+        self.near[key] = (value, until)
+        return None if raw is None else value
+
+    def changed(self, key):
+        self.redis.delete(key, f"{key}:filling")
+        self.near.pop(key, None)
