@@ -9,7 +9,8 @@
 The callers' names are the lanes' ("T1", "T2"): `proxy.url("T1")`, `bank.socket("T1")`, `clock.serve(folder, "T1")`.
 In a schedule a step of another instrument is told from a statement by a letter: "1r" Redis, "1p" the provider, "1q"
 the broker, "1k" a sleep on the virtual clock, "1y" anything else; a second open connection counts on: "1r1".
-Every such step is a choice: nothing of it is taken for invisible to others. A caller that asks the same thing again,
+Every such step is a choice: nothing of it is taken for invisible to others. Where schedules are reduced, steps on
+different servers count as independent (`grader.instruments.explore.independence`). A caller that asks the same thing again,
 and nobody else has moved meanwhile, is polling: others go first, if there are any.
 """
 
@@ -35,7 +36,7 @@ class Guest:
 
     def __init__(self, joined: Joined, step: Step, name: str) -> None:
         self._joined, self.step = joined, step
-        self.lane, self.name = step.caller, name
+        self.lane, self.name, self.elsewhere = step.caller, name, step.lane
         number = joined.stage.proxy.next_number(step.caller)
         self.statement = Statement(step.caller, name, number, f"{step.lane}: {step.text}", announced=True)
         self._since = joined.moves_of_others(step.caller)

@@ -146,8 +146,13 @@ class StandIn:
             for step in self.journal.held():
                 if step.lane == self.lane:
                     step.act("cut before")
+        # Each looks up from time to time only: all are told before one is waited for.
+        ending = [threading.Thread(target=server.shutdown) for server in self._servers.values()]
+        for thread in ending:
+            thread.start()
+        for thread in ending:
+            thread.join()
         for name, server in self._servers.items():
-            server.shutdown()
             server.server_close()
             if name.startswith("/"):
                 Path(name).unlink(missing_ok=True)
@@ -168,7 +173,7 @@ class StandIn:
     def _serve(self, name: str, server: socketserver.BaseServer) -> None:
         self._servers[name] = server
         threading.Thread(
-            target=server.serve_forever, args=(0.05,), name=f"{self.lane} {name}", daemon=True
+            target=server.serve_forever, args=(0.02,), name=f"{self.lane} {name}", daemon=True
         ).start()
 
     def exchange(self, request: Request) -> Response | None:

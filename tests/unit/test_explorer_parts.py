@@ -112,6 +112,11 @@ def test_what_may_be_swapped():
     assert commute("quiet end", "other", False)
     assert not commute("read", "other", False) and not commute("write", "write", False)
     assert not commute("rollback", "read", True) and commute("read", "write", True)
+    for sql in ("read", "write", "quiet end", "rollback", "other"):
+        assert commute("Redis", sql, True) and commute(sql, "provider", False)
+    assert commute("Redis", "broker", True) and not commute("Redis", "Redis", False)
+    for step in ("read", "write", "rollback", "other", "Redis", "provider", "broker", "unknown"):
+        assert not commute("unknown", step, False) and not commute(step, "unknown", True)
     assert changes_rules("BEGIN ISOLATION LEVEL SERIALIZABLE") and not changes_rules(
         "show transaction_isolation"
     )
@@ -173,7 +178,7 @@ def test_every_schedule_of_two_once(n, m):
 
 
 @given(
-    st.lists(st.lists(st.sampled_from(["read", "write", "quiet end", "other"]), min_size=1, max_size=3), min_size=2, max_size=3)
+    st.lists(st.lists(st.sampled_from(["read", "write", "quiet end", "other", "Redis", "provider", "unknown"]), min_size=1, max_size=3), min_size=2, max_size=3)
     .filter(lambda steps: sum(map(len, steps)) <= 6)
 )  # fmt: skip
 def test_skipping_keeps_one_of_each_equivalence_class(steps):
@@ -196,6 +201,8 @@ def test_bounds_are_stated():
     runs = list(search)
     assert max(r.switches for r in runs) == 1 and not search.coverage.complete
     assert "all with at most 1 change of turn" in str(search.coverage)
+    search = Search(Simulated(["read"] * 3, ["read", "other"]), callers=2, max_switches=1, reduce=True)
+    assert list(search) and search.coverage.pruned and "all with" not in str(search.coverage)
     search = Search(Simulated(["other"] * 3, ["other"] * 3), callers=2, max_runs=5)
     assert len(list(search)) == 5 and "limit of 5 runs" in str(search.coverage)
 

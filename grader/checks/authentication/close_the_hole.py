@@ -255,6 +255,7 @@ def _together(door: Door, checker: Served) -> tuple[Exploration, Exploration]:
                 reset=reset,
                 invariant=entered if right else guessed,
                 symmetric=[(1, 2)],
+                reduce=True,
                 max_runs=MOST_RUNS,
                 stop=lambda run: bool(run.problem),
             )

@@ -222,6 +222,7 @@ def _schedules(shop: Shop, here: Served) -> Exploration:
             reset=reset,
             invariant=wrong,
             symmetric=[(1, 2)],
+            reduce=True,
             max_runs=MOST_RUNS,
             stop=lambda run: bool(run.problem),
         )

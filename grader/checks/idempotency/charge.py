@@ -272,6 +272,7 @@ def _together(
             [Part("__charge__", CONN, path, order)] * 2,
             recover=recover,
             stop=stop,
+            reduce=True,
             max_runs=TWO,
             **once,
         )

@@ -185,6 +185,7 @@ class Postman:
             observe=observe,
             recover=recover,
             stop=stop,
+            reduce=True,
             **{"max_runs": MOST, **more},
         )
         return Staged(scene, wanted, start)

@@ -342,6 +342,7 @@ def _schedules(shop: Shop) -> Exploration:
             recover=recover,
             invariant=wrong,
             symmetric=[(1, 2)],
+            reduce=True,
             max_runs=TWO,
             stop=lambda run: bool(run.problem),
             limits=PATIENT,

@@ -37,8 +37,9 @@ What is taken for one step, and why that loses nothing:
   than the choice. A commit of somebody else between the two is not tried.
 - In a pipeline every Execute is a step of its own; the final Sync goes with the last one.
 - A session that the client closes is rolled back at that moment; the moment is not varied.
-- Two calls get every schedule. From three on, schedules that differ only by swaps of independent neighbours
-  (`independence`) are played once, and interchangeable callers make their first moves in order. A loop of attempts
+- Two calls get every schedule, unless `reduce` is asked for. From three on, or then, schedules that differ only by
+  swaps of independent neighbours (`independence`) are played once. Interchangeable callers make their first moves in
+  order. A loop of attempts
   that the server refuses (NOWAIT, a lock tried in vain) is not unrolled further than two turns. The coverage
   sentence says so.
 

@@ -36,7 +36,8 @@ class Coverage:
             )
         else:
             text = f"{explored} of {self.callers} {calls} ({self.limit})"
-            if self.bound is not None:
+            # The one that stands for a skipped schedule may have more changes of turn, and be among those not played.
+            if self.bound is not None and not self.pruned:
                 text += f", all with at most {changes_of_turn(self.bound)}"
         if self.faults:
             text += f", {self.faults}"

@@ -7,6 +7,8 @@ rests on PostgreSQL's rules at READ COMMITTED and REPEATABLE READ and errs towar
 - A plain read takes no row locks and sees only what is committed. It may be swapped with another plain read,
   with a write that its transaction has not committed, and with a rollback.
 - The end of a transaction that has only read plainly may be swapped with anything.
+- Steps on different servers (Postgres, Redis, a provider, a broker) may be swapped: none sees the others' state.
+  A sleep may not, for all of them read the clock.
 - Everything else is kept in order: two writes, a commit with anything, a statement outside a transaction,
   whatever calls a function not known to be harmless, and everything as soon as SERIALIZABLE is in play
   (there, reads leave locks) or somebody waits for a lock and a transaction ends.
@@ -20,7 +22,8 @@ from typing import Literal
 
 from grader.instruments.explore.statements import plain
 
-Effect = Literal["read", "write", "quiet end", "rollback", "other"]
+Effect = Literal["read", "write", "quiet end", "rollback", "other", "Redis", "provider", "broker", "unknown"]
+ELSEWHERE: frozenset[Effect] = frozenset(("Redis", "provider", "broker"))  # steps on servers besides Postgres
 
 _CALLED = re.compile(r"([a-z_][a-z_0-9.]*)\s*\(", re.IGNORECASE)
 _FUNCTIONS = """
@@ -88,7 +91,9 @@ def changes_rules(sql: str) -> bool:
 def commute(a: Effect, b: Effect, somebody_waits: bool) -> bool:
     """Whether two held statements of different callers may be swapped."""
     pair = {a, b}
-    if somebody_waits and pair & {"rollback", "other"}:
+    if pair & ELSEWHERE and "unknown" not in pair:
+        return a != b
+    if somebody_waits and pair & {"rollback", "other", "unknown"}:
         return False
     if "quiet end" in pair:
         return True

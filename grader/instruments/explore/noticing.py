@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.instruments.explore.independence import Effect, changes_rules, effect
+from grader.instruments.explore.independence import ELSEWHERE, Effect, changes_rules, effect
 from grader.instruments.explore.statements import ends_transaction, is_local
 from grader.instruments.pgwire import Session, Statement
 
@@ -24,6 +24,8 @@ class Noticing:
 
     def effect(self, session: Session) -> Effect:
         """What the session's held statement may do."""
+        if session.elsewhere:
+            return session.elsewhere if session.elsewhere in ELSEWHERE else "unknown"
         statement = session.held
         if statement is None or self._strict:
             return "other"

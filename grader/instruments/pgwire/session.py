@@ -33,6 +33,7 @@ class Session(Link):
         self.current: Statement | None = None  # released, its reply not complete
         self.listens = False
         self.rests = False  # only steps of other instruments are known to be polls
+        self.elsewhere = ""  # which other instrument's a step is, of those that stand for one
         self._cutter = Cutter(self)
         self._skipping = False  # the server ignores messages up to the next Sync
         self._copying = False
