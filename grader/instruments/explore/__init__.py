@@ -19,7 +19,7 @@ can happen by itself any more: that is a *point*, and the only thing to decide i
 (`play`). All decisions of a run, in order, are its *schedule*. Schedules are enumerated by stateless replay:
 reset the rows, follow a prefix of decisions, then go on without changing callers unless one must (`search`).
 Prefixes with fewer changes of turn come first, so the first failure found has the fewest there are, and a search
-that is cut short can say "all with at most k changes of turn". Nothing of the answer is patched.
+that is cut short, and skipped nothing, can say "all with at most k changes of turn". Nothing of the answer is patched.
 
 Whether a statement waits is asked of the server (`pg_blocking_pids`, `pg_safe_snapshot_blocking_pids`) on a
 connection of the explorer's own while its reply is outstanding; time only decides how often to ask. It counts as
