@@ -48,7 +48,7 @@ def _keep(conn, path, order_id, value):
     value.append(str(__charge__(conn, path, order_id)))
 """
 )
-TWO = 60  # schedules of two calls
+TWO = 40  # schedules of two calls
 LAG = 60.0  # virtual seconds before a charge shows in look-ups
 HOUR = 3600.0
 CALLS = 4  # calls for one order before its buyer gives up

@@ -19,7 +19,7 @@ from grader.verdict import Evidence
 State = list[list[str]]  # rows as text, JSON-safe
 NEVER = "An earlier call never came back, so this was not tried."
 ENOUGH = 5  # broken runs of one scene after which the rest is not played
-MOST = 100  # schedules of two deliveries
+MOST = 50  # schedules of two deliveries
 PATIENCE = 10.0  # seconds for one delivery, a safety net
 PATIENT = Limits(patience=2, thinking=6)  # a busy machine is no reason to go on without a caller
 TRIES = 4  # deliveries of one message before its sender gives up

@@ -56,7 +56,7 @@ PATH = "/v1/payments"
 HOUR = 3600.0
 TRIES = 5  # requests of a client that gets no result
 LEASE = 61.0  # virtual seconds a client waits after a 409
-TWO = 60  # schedules of two requests
+TWO = 40  # schedules of two requests
 
 
 @dataclass

@@ -34,7 +34,7 @@ CREATE TABLE prices (
 );
 """
 Message = tuple[str, Decimal, datetime]
-THREE = 40  # schedules of three calls
+THREE = 30  # schedules of three calls
 READ = "10-idempotency: Natural idempotency"
 
 
