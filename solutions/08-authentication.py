@@ -768,10 +768,10 @@ def reset_password(database_url: str, send_mail, hash_password, clock) -> FastAP
 #
 # You are Mallory: `mallory@evil.example` with the password `correct horse`. `break_in(client)` gets an `httpx.Client` for one shop (`client.post("/login", json={...})`) and returns the note in the account of `ada@example.com`.
 #
-# - There are two shops. The other one looks the same and has no hole: there `break_in` returns `None`, without an error and without claiming anything.
+# - There are several such shops, each with codes of its own. One more looks the same and has no hole: there `break_in` returns `None`, without an error and without claiming anything.
 # - Each shop gets 50 requests at most.
 #
-# Example: `"gift-417002386"` from the one, `None` from the other.
+# Example: `"gift-417002386"` from a shop with the hole, `None` from the one without.
 
 
 # %% answer="break_in"
