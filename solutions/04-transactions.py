@@ -10,6 +10,7 @@
 # - `conn` is an open psycopg 3 connection, not in autocommit mode and not in a transaction.
 # - When your function returns, its effect is **committed**.
 # - When it raises, nothing has changed; a transaction left open then is rolled back by the pool the connection came from.
+# - What must be remembered stands in the tables. Between two tries the judge puts them back to their first rows, also under a process that goes on: what you keep in variables would outlive them.
 # - Typed errors come from `grader.shop.errors` and are imported below; an exception class of your own is as good.
 # - Any cure will do: locks, conditions in the statement, isolation levels with retries, advisory locks.
 

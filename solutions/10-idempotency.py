@@ -11,6 +11,7 @@
 # - When your function returns, its effect is **committed**; what is left open is rolled back by the pool the connection came from.
 # - Whoever calls takes an exception for "not done" and calls again, perhaps in another process.
 # - The tables shown are there, with nothing but the keys and defaults shown; your role owns them. Further tables are allowed if your own code creates them (`CREATE TABLE IF NOT EXISTS`).
+# - What must be remembered stands in the tables. Between two tries the judge puts the tables back to their first rows, also under a process that goes on: what you keep in variables would outlive them.
 # - Typed errors come from `grader.shop.errors`; an exception class of your own is as good.
 
 # %% context
