@@ -15,6 +15,7 @@ import os
 import sys
 import threading
 import traceback
+import types
 from typing import Any
 
 from grader.checks.running import Resource
@@ -82,7 +83,10 @@ class WorkerProcess:
     def __init__(self, channel: Channel) -> None:
         self.channel = channel
         self.files = self.channel.files = list[int]()
-        self.namespace: dict[str, Any] = {"__name__": "__answer__", "__file__": ANSWER_FILE}
+        # A module like any other: dataclasses, pydantic and pickle look their classes up where these say they are from.
+        module = sys.modules["__answer__"] = types.ModuleType("__answer__")
+        module.__file__ = ANSWER_FILE
+        self.namespace: dict[str, Any] = module.__dict__
         self.resources = Resources(self.namespace, self.ask, self.files)
         self.capture = _Capture()
         self._send_lock = threading.Lock()
@@ -127,9 +131,9 @@ class WorkerProcess:
         self.namespace["hash"] = own_hash(message["process"])
         reply: dict[str, Any] = {"op": "loaded"}
         try:
-            exec(compile(message["context"], "<context>", "exec"), self.namespace)
-            exec(compile(message["source"], ANSWER_FILE, "exec"), self.namespace)
-            exec(compile(message["driver"], "<driver>", "exec"), self.namespace)
+            for source, file in (("context", "<context>"), ("source", ANSWER_FILE), ("driver", "<driver>")):
+                # As a notebook would: without the __future__ imports of this file.
+                exec(compile(message[source], file, "exec", dont_inherit=True), self.namespace)
         except BaseException as error:  # an answer may raise SystemExit or anything else
             reply["error"] = describe_error(error)
         reply["names"] = [n for n in message["binds"] if n in self.namespace]

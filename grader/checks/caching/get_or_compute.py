@@ -18,7 +18,8 @@ from grader.verdict import Evidence
 CALLERS = 50
 LEASE_LIMIT = 60.0
 SOURCE = "the-source-of-truth"
-KEY = "report:today"
+KEY, OTHER = "report:today", "report:yesterday"
+TTL = 90  # seconds; not what anybody would take if it were not asked for
 
 COMPUTE = """
 def __flight__(redis, url, key):
@@ -31,7 +32,7 @@ def __flight__(redis, url, key):
     def compute():
         return source.get("the-source-of-truth").decode()
 
-    return get_or_compute(redis, key, compute)
+    return get_or_compute(redis, key, compute, ttl=90)
 """
 
 
@@ -53,7 +54,9 @@ class Flight:
 class History:
     first: Flight | None = None
     again: Flight | None = None  # by another process
+    kept: Flight | None = None  # at four fifths of its lifetime
     later: Flight | None = None  # when the entry had run out
+    other: Flight | None = None  # under another key
     left: dict[str, float | None] = field(default_factory=dict)
     stampede: Flight | None = None
     orphaned: Flight | None = None  # those who waited for a holder that died
@@ -72,12 +75,12 @@ class Tower:
         self.pids: set[int] = set()
         place.cache.set(SOURCE, "first")
 
-    def start(self, worker: Any, count: int = 1) -> None:
+    def start(self, worker: Any, count: int = 1, key: str = KEY) -> None:
         self.pids.add(worker.pid)
         for _ in range(count):
             number = len(self.calls)
             redis = Resource("redis", self.place.proxy.url(f"c{number}"), id=f"c{number}")
-            self.calls.append(worker.start("__flight__", redis, self.place.proxy.url("compute"), KEY))
+            self.calls.append(worker.start("__flight__", redis, self.place.proxy.url("compute"), key))
 
     def computing(self) -> list[Any]:
         return self.journal.held("compute")
@@ -164,11 +167,19 @@ def get_or_compute(answer: Answer, bench: Bench) -> History:
             tower.start(two)
             history.again = tower.land()
             history.left = tower.claims()
+            place.clock.advance(0.8 * TTL)
+            tower.calls.clear()
+            tower.start(two)
+            history.kept = tower.land()
             place.cache.set(SOURCE, "second")
-            place.clock.advance(max((t or 0 for t in history.left.values()), default=0) + 1)
+            place.clock.advance(TTL)
             tower.calls.clear()
             tower.start(one)
             history.later = tower.land()
+            place.cache.set(SOURCE, "third")
+            tower.calls.clear()
+            tower.start(one, key=OTHER)
+            history.other = tower.land()
         if answers.rule(history) is not True:
             return history
         history.stampede = stampede(place, one, two)
@@ -264,8 +275,14 @@ def got(flight: Flight) -> str:
 )
 def answers(history: History) -> Ruling:
     """The value is computed on a miss, found by every process after that, and computed anew when it has run out."""
-    first, again, later = history.first, history.again, history.later
-    assert first and again and later
+    first, again, kept, later, other = (
+        history.first,
+        history.again,
+        history.kept,
+        history.later,
+        history.other,
+    )
+    assert first and again and kept and later and other
     if text := got(first) or got(again):
         return fail("the value that compute() returns", text, evidence=[first.exhibit("The first call")])
     if first.computed != 1:
@@ -278,8 +295,13 @@ def answers(history: History) -> Ruling:
         )
     if for_ever := [k for k, t in history.left.items() if t is None]:
         return fail("every key has an expiry", f"{for_ever[0]} stays for ever")
-    if later.computed != 2 or got(later):
-        return fail("once its lifetime is over, the value is computed anew", got(later) or "it was not")
+    for flight, computed, expected in (
+        (kept, 1, f"after four fifths of its {TTL} seconds the value is found"),
+        (later, 2, "once its lifetime is over, the value is computed anew"),
+        (other, 3, "under another key another value is computed"),
+    ):
+        if flight.computed != computed or got(flight):
+            return fail(expected, got(flight) or "it was not")
     return True
 
 

@@ -15,7 +15,7 @@ from grader.verdict import Evidence
 BOUND = 5.0  # seconds
 LIVES = 30.0  # seconds an entry in Redis lives at least, if nothing changes
 SOURCE = "the-source-of-truth"
-KEY = "product:7"
+KEY, OTHER = "product:7", "product:8"
 MOST = 12  # steps of one call at which another may come between
 DRIVER = """
 def __open__(redis, url):
@@ -67,6 +67,7 @@ class History:
     looks: list[Look] = field(
         default_factory=list
     )  # undisturbed: first, again, another process, a third one later
+    apart: list[Look] = field(default_factory=list)  # of another key, and of the first once more
     after: list[Look] = field(
         default_factory=list
     )  # after a change, at once for who made it, later for the others
@@ -104,9 +105,9 @@ def two_level(answer: Answer, bench: Bench) -> History:
                 if not opened.ok:
                     history.looks.append(Look(who, opened, value))
 
-        def look(who: str, wanted: str) -> Look:
+        def look(who: str, wanted: str, key: str = KEY) -> Look:
             before = len(place.journal.steps)
-            reply = crew[who].call("__get__", KEY)
+            reply = crew[who].call("__get__", key)
             steps = place.journal.steps[before:]
             return Look(
                 who,
@@ -124,6 +125,8 @@ def two_level(answer: Answer, bench: Bench) -> History:
         history.looks.append(look("C", "one"))
         if not all(x.right for x in history.looks):
             return history
+        place.cache.set(SOURCE, "eight")
+        history.apart = [look("C", "eight", OTHER), look("C", "one")]
         fresh()
         for who in "AB":
             look(who, "one")
@@ -194,8 +197,9 @@ def wrong(look: Look, when: str) -> Ruling:
     weight=0, misconception="Two levels are still one cache: what comes out is what load() returned."
 )
 def right_value(history: History) -> Ruling:
-    """Every process gets the value that load returns."""
-    return next((wrong(x, "of a key that nobody changed") for x in history.looks if not x.right), True)
+    """Every process gets the value that load returns for its key."""
+    looks = [*history.looks, *history.apart]
+    return next((wrong(x, "of a key that nobody changed") for x in looks if not x.right), True)
 
 
 @two_level.property(

@@ -134,9 +134,24 @@ def apply_webhook(answer: Answer, bench: Bench) -> History:
         history.crash.append(post.crash("an event cut short", refunded, wanted([refunded]), reset=known))
         history.crash.append(post.crash("a first event cut short", refunded, wanted([refunded])))
         apart = [tale(r, amount, ("created", 0))[0] for r in (two, three)]
-        history.unrelated = post.together(
-            "events of two payments", apart, wanted(apart), max_switches=1
-        ).scene
+        again = [tale(r, amount, ("created", 0), ("succeeded", 0))[1] for r in (two, three)]
+
+        def both_known() -> None:
+            tables()
+            for event in apart:
+                tables.write(
+                    "insert into public.payments values (%s, 'created', %s, 0, 1)",
+                    event["data"]["reference"],
+                    amount,
+                )
+
+        history.unrelated = [
+            post.together(what, told, wanted(told), max_switches=1, reset=reset).scene
+            for what, told, reset in (
+                ("events of two new payments", apart, tables),
+                ("events of two known payments", again, both_known),
+            )
+        ]
     return history
 
 
@@ -158,6 +173,17 @@ def _plan(
     add("again", "the whole story delivered twice", *events, *events)
     for number, order in enumerate(permutations([succeeded, disputed, won]), 1):
         add("order", f"success, dispute and its end, order {number} of 6", *order)
+    reference, amount = created["data"]["reference"], created["data"]["amount"]
+    part = refunded["data"]["refunded"]
+    again = tale(
+        reference,
+        amount,
+        ("created", 0),
+        ("succeeded", 0),
+        *((s, part) for s in ("refunded", "disputed", "succeeded")),
+    )
+    add("order", "a dispute after the refund", *again[:4])
+    add("order", "a dispute after the refund, and its end before it", *again[:3], again[4], again[3])
     add("order", "more than nine events, the tenth before the ninth", *more[:8], more[9], more[8])
     add("order", "a story backwards", *reversed(events))
     add("missing", "only the refund arrives", refunded)

@@ -25,7 +25,12 @@ def __retry__(send, spend, clock, seed, method, headers, attempts, base, cap, de
         said = send()
         if said[0] == "response":
             return _r.Response(said[1], _r.Headers(said[2]), "attempt %d" % said[3])
-        raise {"timeout": TimeoutError, "connection": ConnectionResetError, "bug": ValueError}[said[1]]("sent")
+        raise {
+            "timeout": TimeoutError,
+            "connection": ConnectionResetError,
+            "bug": ValueError,
+            "file": FileNotFoundError,
+        }[said[1]]("sent")
     request = _r.Request(method, "/v1/thing", headers, transport)
     policy = _r.Policy(attempts, base, cap, deadline, _Asked(spend))
     response = call_with_retry(request, policy, clock, _random_module.Random(seed))
@@ -35,6 +40,7 @@ PATIENCE = 10.0  # seconds for one call, a safety net
 SEEDS = 24
 MOST_SENDS = 40  # more than any policy here allows
 KEY = {"Idempotency-Key": "k-1"}
+FINAL = (201, 301, 400, 401, 403, 404, 408, 409, 422, 425, 501, 505)
 Script = Sequence[
     Any
 ]  # 503, (429, {"Retry-After": "7"}), "timeout", "connection", "bug"; the last one goes on
@@ -181,9 +187,13 @@ def call_with_retry(answer: Answer, bench: Bench) -> History:
     case("recovers", "two failures, then success", [503, "timeout", 200])
     for n, trouble in enumerate((429, 500, 502, 503, 504, "timeout", "connection")):
         case(f"transient {n}", f"{trouble}, then success", [trouble, 200])
-    for status in (201, 301, 400, 401, 404, 409, 422):
+    for status in FINAL:
         case(f"final {status}", f"{status}", [status, 200])
     case("bug", "sending raises ValueError", ["bug", 200])
+    case("file", "sending raises FileNotFoundError", ["file", 200])
+    case("last error", "503, then no reply, and a policy of two attempts", [503, "timeout"], attempts=2)
+    case("last response", "no reply, then 503, and a policy of two attempts", ["timeout", 503], attempts=2)
+    case("last of two", "503, then 500, and a policy of two attempts", [503, 500], attempts=2)
     case("attempts", "503 for ever", [503], attempts=4)
     case("attempts error", "no reply ever", ["timeout"], attempts=3)
     case("one attempt", "503, and a policy of one attempt", [503, 200], attempts=1)
@@ -213,6 +223,10 @@ def call_with_retry(answer: Answer, bench: Bench) -> History:
     case(
         "after date", "503 with Retry-After as a date", [(503, {"Retry-After": date}), 200], deadline=10_000.0
     )
+    past = format_datetime(desk.clock.now() - timedelta(hours=1), usegmt=True)
+    case("after past", "503 with Retry-After as a date gone by", [(503, {"Retry-After": past}), 200])
+    case("after 500", "500 with Retry-After: 33", [(500, {"Retry-After": "33"}), 200])
+    case("after once", "429 with Retry-After: 30, then 503 without", [(429, {"Retry-After": "30"}), 503, 200])
     case("after zero", "429 with Retry-After: 0", [(429, {"Retry-After": "0"}), 200])
     case("after late", "Retry-After beyond the deadline", [(429, {"Retry-After": "100"}), 200], deadline=30.0)
     case(
@@ -287,8 +301,9 @@ def retries_what_passes(history: History) -> Ruling:
 )
 def leaves_what_is_final(history: History) -> Ruling:
     """Final answers are returned at once, and bugs are not hidden behind retries."""
-    wanted = [(f"final {s}", 1, f"returned {s}") for s in (201, 301, 400, 401, 404, 409, 422)]
-    return checks(history, [*wanted, ("bug", 1, "raised ValueError")])
+    wanted = [(f"final {s}", 1, f"returned {s}") for s in FINAL]
+    bugs = [("bug", 1, "raised ValueError"), ("file", 1, "raised FileNotFoundError")]
+    return checks(history, [*wanted, *bugs])
 
 
 @call_with_retry.property(
@@ -303,6 +318,9 @@ def gives_up(history: History) -> Ruling:
             ("attempts", 4, "returned 503"),
             ("attempts error", 3, "raised TimeoutError"),
             ("one attempt", 1, "returned 503"),
+            ("last error", 2, "raised TimeoutError"),
+            ("last response", 2, "returned 503"),
+            ("last of two", 2, "returned 500"),
         ],
     )
 
@@ -345,7 +363,25 @@ def honours_retry_after(history: History) -> Ruling:
     )
     if ruling is not True:
         return ruling
-    for name in ("after", "after 503", "after date"):
+    once = history.cases["after once"]
+    ruling = checks(
+        history,
+        [
+            ("after 500", 2, "returned 200"),
+            ("after past", 2, "returned 200"),
+            ("after once", 3, "returned 200"),
+        ],
+    )
+    if ruling is not True:
+        return ruling
+    if once.waits[1] > history.cap:
+        return fail(
+            f"{once.what}: after the second no more than {history.cap} s",
+            f"it waited {once.waits[1]:.3f} s",
+            "What an earlier response asked for is over when the next one has come.",
+            [once.shown()],
+        )
+    for name in ("after", "after 503", "after date", "after 500"):
         case = history.cases[name]
         told = float(case.what.rsplit(" ", 1)[1]) if name != "after date" else 3599.0
         most = told + history.cap + (2 if name == "after date" else 0)

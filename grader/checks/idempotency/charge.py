@@ -455,4 +455,7 @@ def one_charge_under_all_faults(history: History) -> Ruling:
 )
 def others_go_on(history: History) -> Ruling:
     """Charging one order never makes another one wait."""
-    return waits(history.unrelated, "charges of different orders do not wait for each other")
+    return waits(
+        [history.unrelated] if history.unrelated else [],
+        "charges of different orders do not wait for each other",
+    )

@@ -65,14 +65,14 @@ class History:
     series: list[Series] = field(default_factory=list)
     together: list[Staged] = field(default_factory=list)
     crash: list[Staged] = field(default_factory=list)
-    unrelated: Scene | None = None
+    unrelated: list[Scene] = field(default_factory=list)
 
     def of(self, kind: str) -> list[Series]:
         return [s for s in self.series if s.kind == kind]
 
     @property
     def scenes(self) -> list[Scene]:
-        return [s.scene for s in (*self.together, *self.crash)] + ([self.unrelated] if self.unrelated else [])
+        return [*(s.scene for s in (*self.together, *self.crash)), *self.unrelated]
 
     @property
     def hopeless(self) -> bool:
@@ -289,12 +289,12 @@ def answered(staged: Sequence[Staged], expected: str, misconception: str = "") -
     return holds([s.scene for s in staged], wrong, expected=expected, misconception=misconception)
 
 
-def waits(scene: Scene | None, expected: str) -> Ruling:
-    """Whether nobody waited in a scene whose calls have nothing to do with each other."""
-    if scene is None:
+def waits(scenes: Sequence[Scene], expected: str) -> Ruling:
+    """Whether nobody waited in scenes whose calls have nothing to do with each other."""
+    if not scenes:
         return unknown(NEVER)
     return holds(
-        [scene],
+        scenes,
         lambda run: next((f"{w.waiter} had to wait for {', '.join(w.holders)}" for w in run.waits), ""),
         expected=expected,
     )

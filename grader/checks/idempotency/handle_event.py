@@ -87,6 +87,7 @@ def handle_event(answer: Answer, bench: Bench) -> History:
         series("effect", "an event of a customer without a balance", event(5, 30, new))
         series("effect", "three events of one customer", a, b, c)
         series("effect", "two different events that say the same", a, twin)
+        series("effect", "a new customer's first event, which takes points", event(8, -5, new))
         series("again", "an event delivered twice", a, a)
         series("again", "an event delivered again after others", a, b, c, a, b)
         series("again", "the first event of a customer delivered twice", event(5, 30, new), event(5, 30, new))
@@ -103,14 +104,18 @@ def handle_event(answer: Answer, bench: Bench) -> History:
         together(
             "the first event of a customer delivered to two processes", event(5, 30, new), event(5, 30, new)
         )
+        together("the first two events of a customer", event(5, 30, new), event(9, 12, new))
         history.crash.append(post.crash("an event cut short", a, wanted([a])))
         history.crash.append(
             post.crash("a customer's first event cut short", event(5, 30, new), wanted([event(5, 30, new)]))
         )
-        apart = [event(6, 1, other), event(7, 1, third)]
-        history.unrelated = post.together(
-            "events of two customers", apart, wanted(apart), max_switches=1
-        ).scene
+        history.unrelated = [
+            post.together(what, apart, wanted(apart), max_switches=1).scene
+            for what, apart in (
+                ("events of two customers", [event(6, 1, other), event(7, 1, third)]),
+                ("the first events of two customers", [event(6, 1, new), event(7, 1, new + 1000)]),
+            )
+        ]
     return history
 
 

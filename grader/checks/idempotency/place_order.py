@@ -52,6 +52,7 @@ def __place_and_relay__(conn, path, order):
 TOPIC = "orders"
 CALLS = 4  # calls of the relay after which everything must be out
 SOME = 20  # schedules of a scene
+AWAY = 8  # runs of the relay during which the broker takes nothing
 Order = Mapping[str, int]
 
 
@@ -95,7 +96,7 @@ class Office:
 
     def reset(self) -> None:
         self.tables()
-        self.broker.published.clear()
+        self.broker.forget()
 
     def call(self, name: str, *args: Any) -> Reply:
         if self.worker is None:
@@ -240,6 +241,16 @@ def _one_by_one(office: Office, history: History) -> bool:
         ("relay", ("cut after",)),
         ("relay", ()),
     )
+    case(
+        "two errors",
+        "the broker refuses two messages in one run",
+        *places[:4],
+        ("relay", ("error", "error")),
+        ("relay", ()),
+        ("relay", ()),
+    )
+    away = [("relay", ("error",))] * AWAY
+    case("long", f"the broker is away for {AWAY} runs", *places[:2], *away, ("relay", ()), ("relay", ()))
     case("later", "more orders after the relay ran", *places[:2], ("relay", ()), *places[2:], ("relay", ()))
     plain = history.cases.get("plain")
     return (
@@ -456,7 +467,7 @@ def published_once(history: History) -> Ruling:
 )
 def order_kept(history: History) -> Ruling:
     """The events of one customer are published in the order in which the orders were placed, also when the broker fails."""
-    for name in ("many", "later", "error", "lost"):
+    for name in ("many", "later", "error", "lost", "two errors", "long"):
         case = history.cases.get(name)
         if case is None:
             return unknown(NEVER)
@@ -540,4 +551,7 @@ def _survives(swept: Sweep | None, expected: str) -> Ruling:
 )
 def others_go_on(history: History) -> Ruling:
     """Placing orders of two customers never makes one wait for the other."""
-    return waits(history.unrelated, "orders of different customers do not wait for each other")
+    return waits(
+        [history.unrelated] if history.unrelated else [],
+        "orders of different customers do not wait for each other",
+    )

@@ -125,9 +125,16 @@ def upsert_price(answer: Answer, bench: Bench) -> History:
         history.crash.append(post.crash("a delivery cut short", second, cut, reset=known))
         history.crash.append(post.crash("a first delivery cut short", second, cut))
         others = [after(0, mid, other), after(0, high, third)]
-        history.unrelated = post.together(
-            "prices of two other skus", others, wanted(others), max_switches=1
-        ).scene
+
+        def both_known() -> None:
+            tables()
+            for name in (other, third):
+                tables.write("insert into public.prices values (%s, %s, %s)", *after(-5, start, name))
+
+        history.unrelated = [
+            post.together(what, others, wanted(others), max_switches=1, reset=reset).scene
+            for what, reset in (("prices of two new skus", tables), ("prices of two known skus", both_known))
+        ]
     return history
 
 

@@ -104,7 +104,9 @@ def flights(**changed: Any) -> Flights:
     history = Flights(
         first=flight(),
         again=flight(),
+        kept=flight(),
         later=flight(computed=2),
+        other=flight(computed=3),
         stampede=flight(calls=50, together=50),
         orphaned=flight(calls=2),
         lease=10.0,
@@ -121,6 +123,9 @@ def flights(**changed: Any) -> Flights:
     [
         ({}, set()),
         ({"left": {"key": None}}, {"answers"}),
+        ({"kept": flight(computed=2)}, {"answers"}),
+        ({"later": flight(computed=1)}, {"answers"}),
+        ({"other": flight(computed=2)}, {"answers"}),
         ({"stampede": flight(computed=2, calls=50, together=50)}, {"one_computation"}),
         ({"lease": None}, {"dead_holder_is_replaced"}),
         ({"lease": 3600.0}, {"dead_holder_is_replaced"}),

@@ -4,9 +4,9 @@ def call_with_retry(request, policy, clock, random, attempt=1, ends=None):
     try:
         response = request()
         failure = None
-        if response.status_code != 429 and response.status_code < 500:
+        if response.status_code not in (429, 500, 502, 503, 504):
             return response
-    except OSError as problem:
+    except (TimeoutError, ConnectionError) as problem:
         response, failure = None, problem
     names = {name.lower() for name in request.headers}
     allowed = request.method not in ("POST", "PATCH") or "idempotency-key" in names
@@ -17,7 +17,7 @@ def call_with_retry(request, policy, clock, random, attempt=1, ends=None):
             try:
                 wait += int(told)
             except ValueError:
-                wait += (parsedate_to_datetime(told) - clock.now()).total_seconds()
+                wait += max(0.0, (parsedate_to_datetime(told) - clock.now()).total_seconds())
         if clock.now() + timedelta(seconds=wait) < ends and policy.budget.spend():
             clock.sleep(wait)
             return call_with_retry(request, policy, clock, random, attempt + 1, ends)

@@ -1,4 +1,4 @@
-# fails: order_does_not_matter -- "points of every event once"
+# fails: points_booked -- "a new customer's first event, which takes points"
 # What is taken from a balance that is too small is lost.
 def handle_event(conn, event):
     with conn.transaction():
