@@ -25,7 +25,7 @@ def grows_with_the_square(values):
 
 @area.property(misconception="Pi is not 3.")
 def precise(values):
-    """The circle of radius 1 has the area pi, any other its square times pi."""
+    """The circle of radius 1 has the area pi."""
     for radius, value in values.items():
         if not isinstance(value, float) or abs(value / radius**2 - 3.14159265358979) > 1e-9:
             return fail(f"3.14159265... times {radius**2}", str(value))
