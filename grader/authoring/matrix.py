@@ -106,12 +106,13 @@ def verify(
     matrix.repetitions, matrix.seeds = repeat, seeds
     first = default_seed()
     with _pool(workers) as judge_all, _busy(os.cpu_count() if load else 0):
-        matrix.rows = _judge_repeatedly(unit.slug, variants, judge_all, repeat, first)
-        for seed in range(first + 1, first + seeds):
-            again = _judge_repeatedly(unit.slug, variants, judge_all, repeat, seed)
-            for row, other in zip(matrix.rows, again, strict=True):
-                row.problems += [f"seed {seed}: {problem}" for problem in other.problems]
-                row.changed += [f"seed {seed}, {change}" for change in other.changed]
+        matrix.rows, *others = (
+            _judge_repeatedly(unit.slug, variants, judge_all, repeat, first + n) for n in range(seeds)
+        )
+    for seed, rows in enumerate(others, first + 1):
+        for row, other in zip(matrix.rows, rows, strict=True):
+            row.problems += [f"seed {seed}: {problem}" for problem in other.problems]
+            row.changed += [f"seed {seed}, {change}" for change in other.changed]
     return matrix
 
 

@@ -103,10 +103,14 @@ def _drive(counter: Counter) -> None:
         _race(counter, owner)
 
 
+def almost(key: Key) -> str:
+    """The key with another character in the middle of its secret."""
+    return altered(key.text, len(key.text) - len(key.secret) // 2)
+
+
 def bad_keys(one: Key, two: Key, random: Any) -> list[tuple[str, list[Any]]]:
-    middle = len(one.text) - len(one.secret) // 2
     texts = {
-        "one character of the secret changed": altered(one.text, min(middle, len(one.text) - 1)),
+        "one character of the secret changed": almost(one),
         "its last character missing": one.text[:-1],
         "one character more": one.text + "x",
         "the prefix alone": one.prefix,
@@ -157,9 +161,7 @@ def _rotate(counter: Counter, one: Key, two: Key, owner: int) -> None:
         ("the new key, asked for a scope that the old one did not have", ["check_key", newer.text, READ_ALL]),
     )
     counter.keep("overlap", ("the old key, rotated once more", ["rotate_key", one.text]))
-    middle = len(two.text) - len(two.secret) // 2
-    wrong = altered(two.text, min(middle, len(two.text) - 1))
-    counter.keep("overlap", ("a key in use with a wrong secret, rotated", ["rotate_key", wrong]))
+    counter.keep("overlap", ("a key in use with a wrong secret, rotated", ["rotate_key", almost(two)]))
     ending = counter.make("ending", owner, [READ])
     if ending:
         counter.admin.execute(

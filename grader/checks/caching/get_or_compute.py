@@ -21,7 +21,7 @@ SOURCE = "the-source-of-truth"
 KEY, OTHER = "report:today", "report:yesterday"
 TTL = 90  # seconds; not what anybody would take if it were not asked for
 
-COMPUTE = """
+COMPUTE = f"""
 def __flight__(redis, url, key):
     from redis import Redis
     from redis.backoff import NoBackoff
@@ -32,7 +32,7 @@ def __flight__(redis, url, key):
     def compute():
         return source.get("the-source-of-truth").decode()
 
-    return get_or_compute(redis, key, compute, ttl=90)
+    return get_or_compute(redis, key, compute, ttl={TTL})
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import permutations
 from random import Random
 from typing import Any
@@ -72,7 +73,7 @@ def apply_webhook(answer: Answer, bench: Bench) -> History:
     events = tale(
         one, amount, ("created", 0), ("succeeded", 0), ("disputed", 0), ("succeeded", 0), ("refunded", part)
     )
-    created, succeeded, disputed, _, refunded = events
+    _, succeeded, disputed, _, refunded = events
     more = tale(
         two, amount, *(("created", 0), ("succeeded", 0)), *(("refunded", n) for n in range(10, 110, 10))
     )
@@ -116,35 +117,25 @@ def apply_webhook(answer: Answer, bench: Bench) -> History:
         def together(title: str, *told: Event, reset: Any = None, **more: Any) -> None:
             history.together.append(post.together(title, told, wanted(told), reset=reset, **more))
 
-        def known() -> None:
+        def known(*references: str) -> None:
             tables()
-            data = created["data"]
-            tables.write(
-                "insert into public.payments values (%s, 'created', %s, 0, 1)",
-                data["reference"],
-                data["amount"],
-            )
+            for reference in references:
+                tables.write(
+                    "insert into public.payments values (%s, 'created', %s, 0, 1)", reference, amount
+                )
+
+        one_known, both_known = partial(known, one), partial(known, two, three)
 
         together("two events of a new payment", refunded, succeeded)
-        together("two events of a known payment", refunded, succeeded, reset=known)
-        together("one event delivered to two processes", succeeded, succeeded, reset=known)
+        together("two events of a known payment", refunded, succeeded, reset=one_known)
+        together("one event delivered to two processes", succeeded, succeeded, reset=one_known)
         together(
-            "three events of a known payment", refunded, succeeded, disputed, reset=known, max_runs=THREE
+            "three events of a known payment", refunded, succeeded, disputed, reset=one_known, max_runs=THREE
         )
-        history.crash.append(post.crash("an event cut short", refunded, wanted([refunded]), reset=known))
+        history.crash.append(post.crash("an event cut short", refunded, wanted([refunded]), reset=one_known))
         history.crash.append(post.crash("a first event cut short", refunded, wanted([refunded])))
         apart = [tale(r, amount, ("created", 0))[0] for r in (two, three)]
         again = [tale(r, amount, ("created", 0), ("succeeded", 0))[1] for r in (two, three)]
-
-        def both_known() -> None:
-            tables()
-            for event in apart:
-                tables.write(
-                    "insert into public.payments values (%s, 'created', %s, 0, 1)",
-                    event["data"]["reference"],
-                    amount,
-                )
-
         history.unrelated = [
             post.together(what, told, wanted(told), max_switches=1, reset=reset).scene
             for what, told, reset in (

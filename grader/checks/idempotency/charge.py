@@ -456,6 +456,6 @@ def one_charge_under_all_faults(history: History) -> Ruling:
 def others_go_on(history: History) -> Ruling:
     """Charging one order never makes another one wait."""
     return waits(
-        [history.unrelated] if history.unrelated else [],
+        [history.unrelated],
         "charges of different orders do not wait for each other",
     )

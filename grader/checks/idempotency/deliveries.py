@@ -289,12 +289,13 @@ def answered(staged: Sequence[Staged], expected: str, misconception: str = "") -
     return holds([s.scene for s in staged], wrong, expected=expected, misconception=misconception)
 
 
-def waits(scenes: Sequence[Scene], expected: str) -> Ruling:
-    """Whether nobody waited in scenes whose calls have nothing to do with each other."""
-    if not scenes:
+def waits(scenes: Sequence[Scene | None], expected: str) -> Ruling:
+    """Whether nobody waited in scenes whose calls have nothing to do with each other. None: one that was not played."""
+    played = [scene for scene in scenes if scene is not None]
+    if not played:
         return unknown(NEVER)
     return holds(
-        scenes,
+        played,
         lambda run: next((f"{w.waiter} had to wait for {', '.join(w.holders)}" for w in run.waits), ""),
         expected=expected,
     )

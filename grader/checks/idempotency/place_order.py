@@ -552,6 +552,6 @@ def _survives(swept: Sweep | None, expected: str) -> Ruling:
 def others_go_on(history: History) -> Ruling:
     """Placing orders of two customers never makes one wait for the other."""
     return waits(
-        [history.unrelated] if history.unrelated else [],
+        [history.unrelated],
         "orders of different customers do not wait for each other",
     )

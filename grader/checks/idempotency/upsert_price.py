@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from functools import partial
 from itertools import permutations
 from typing import Any
 
@@ -114,23 +115,20 @@ def upsert_price(answer: Answer, bench: Bench) -> History:
         def together(title: str, *messages: Message, **more: Any) -> None:
             history.together.append(post.together(title, messages, wanted(messages), **more))
 
-        def known() -> None:
+        def known(*names: str) -> None:
             tables()
-            tables.write("insert into public.prices values (%s, %s, %s)", *after(-5, start))
-
-        together("a newer and an older price of a new sku", second, first)
-        together("a newer and an older price of a known sku", second, first, reset=known)
-        together("three prices of a known sku", last, first, second, reset=known, max_runs=THREE)
-        cut = wanted([second])
-        history.crash.append(post.crash("a delivery cut short", second, cut, reset=known))
-        history.crash.append(post.crash("a first delivery cut short", second, cut))
-        others = [after(0, mid, other), after(0, high, third)]
-
-        def both_known() -> None:
-            tables()
-            for name in (other, third):
+            for name in names:
                 tables.write("insert into public.prices values (%s, %s, %s)", *after(-5, start, name))
 
+        one_known, both_known = partial(known, sku), partial(known, other, third)
+
+        together("a newer and an older price of a new sku", second, first)
+        together("a newer and an older price of a known sku", second, first, reset=one_known)
+        together("three prices of a known sku", last, first, second, reset=one_known, max_runs=THREE)
+        cut = wanted([second])
+        history.crash.append(post.crash("a delivery cut short", second, cut, reset=one_known))
+        history.crash.append(post.crash("a first delivery cut short", second, cut))
+        others = [after(0, mid, other), after(0, high, third)]
         history.unrelated = [
             post.together(what, others, wanted(others), max_switches=1, reset=reset).scene
             for what, reset in (("prices of two new skus", tables), ("prices of two known skus", both_known))
