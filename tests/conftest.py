@@ -23,6 +23,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from homes import clear_leftovers, make_home, remove_home
 
@@ -30,6 +31,12 @@ from grader.classroom.seed import NAME as COURSE_SEED
 from grader.services.places import places
 
 _made: list[Path] = []
+
+# An example may take as long as a busy machine needs.
+hypothesis.settings.register_profile(
+    "no clock", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("no clock")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -40,7 +40,7 @@ class Resources:
 
         key = resource.id or f"{resource.kind}:{resource.url}"
         made.append(key)
-        if key not in self._made:
+        if key not in self._made or self._made[key].closed:
             self._made[key] = await psycopg.AsyncConnection.connect(resource.url, **resource.settings)
         return self._made[key]
 

@@ -11,7 +11,7 @@ import pytest
 import sqlalchemy
 from actors import caller
 
-from grader.instruments.explore import Limits, SavedRows, Stage, crashes, explore, replay, timeline
+from grader.instruments.explore import Caller, Limits, SavedRows, Stage, crashes, explore, replay, timeline
 
 FIRST = [(1, 100), (2, 100), (3, 100)]
 
@@ -285,6 +285,31 @@ def test_every_boundary_of_one_call(world):
     assert drawn["steps"][-1]["state"] == "lost" and "took effect" in drawn["steps"][-1]["result"]
     died = next(r for r in found.runs if r.schedule == "1 1!")
     assert died.endings == ["died"] and timeline(died, "x")["steps"][-1]["state"] == "crash"
+
+
+def test_a_process_that_reconnects_outlives_its_connections(world):
+    def pays(url):
+        with psycopg.connect(url) as connection:
+            connection.execute("update accounts set balance = balance - 10 where id = 1")
+
+    spawned = {}
+    for reconnects in (False, True):
+        usual, made = caller(pays, raw=True), []
+
+        def spawn(usual=usual, made=made):
+            made.append(usual.spawn())
+            return made[-1]
+
+        found = crashes(
+            world.stage, Caller(spawn, usual.begin, reconnects), reset=world.reset, observe=world.observe
+        )
+        assert found.coverage.complete and len(found.runs) == 7
+        assert {r.schedule: r.state[0][1] for r in found.runs if r.schedule.endswith(("<", ">"))} == {
+            "1<": 100, "1>": 100, "1 1<": 100, "1 1>": 90
+        }  # fmt: skip
+        spawned[reconnects] = len(made)
+    killed = sum(r.endings == ["died"] for r in found.runs)
+    assert (killed, spawned) == (2, {False: 6, True: 3})
 
 
 def test_recovery_runs_before_the_data_is_looked_at(world):

@@ -172,7 +172,7 @@ def test_evidence_of_an_unexpected_shape_is_shown_not_raised_on(kind, data):
     assert "Exhibit" in Reader(card_html(odd)).text
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.text(max_size=200), st.text(max_size=200))
 def test_any_text_gives_well_formed_html(one, other):
     finding = Finding("p", one, Outcome.FAIL, 1, other, one, other, (Evidence("text", one, other),), one)

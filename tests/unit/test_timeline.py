@@ -124,7 +124,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(STEPS, ANY, st.one_of(st.none(), st.integers(0, 8)))
 def test_whatever_the_texts_the_picture_is_xml_within_its_width(steps, conclusion, broken):
     data = {"lanes": ["T1", "T2"], "steps": steps, "conclusion": conclusion, "broken_at": broken}

@@ -111,7 +111,7 @@ class Actor:
     def __init__(self, number: int, spawn: Callable[[int], Any]) -> None:
         self.number = number
         self.part = Part("")
-        self.caller = Caller(lambda: spawn(number), self._begin)
+        self.caller = Caller(lambda: spawn(number), self._begin, reconnects=True)
 
     def _begin(self, worker: Any, url: str) -> _Pending:
         seat = Seat(self.number, url)

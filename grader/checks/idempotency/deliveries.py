@@ -176,7 +176,7 @@ class Postman:
             return len(broken) >= ENOUGH
 
         def observe() -> Any:
-            return {**seen, "after": self.observe()}
+            return {**seen, "after": self.observe() if seen["again"] else seen["before"]}
 
         scene = self.rehearsal.play(
             title,

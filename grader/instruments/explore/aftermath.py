@@ -36,7 +36,7 @@ def _tidy(stage: Stage, run: Run, lane: Lane, reply: Any) -> None:
         or getattr(reply, "ended", None)
         or lane.name in stage.proxy.broken
         or any(s.name in run.left_open for s in sessions)
-        or any(s.state in ("cut", "lost") for s in mine)
+        or (any(s.state in ("cut", "lost") for s in mine) and not (lane.caller and lane.caller.reconnects))
         or any("pg_terminate_backend" in s.sql.lower() for s in ours)
     ):
         lane.retire()

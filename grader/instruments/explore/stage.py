@@ -43,10 +43,12 @@ class Caller:
 
     spawn: makes the process it runs in (`answer.spawn`); called on first use and again after it was killed.
     begin: starts the call in that process, told the address of the database as this caller must see it.
+    reconnects: a connection that was lost is made anew with the next call, so the process may serve on.
     """
 
     spawn: Callable[[], Any]
     begin: Callable[[Any, str], CallUnderWay]
+    reconnects: bool = False
 
 
 class Lane:
