@@ -10,7 +10,7 @@ from grader.checks.authentication.browser import _rewritten
 from grader.checks.authentication.close_the_hole import History as Closed
 from grader.checks.authentication.close_the_hole import Try
 from grader.checks.authentication.forgery import Mint
-from grader.checks.authentication.oauth_callback import SAID
+from grader.checks.authentication.oauth_scenes import SAID
 from grader.checks.authentication.refresh import doubled, survived
 from grader.checks.authentication.second_step import ADA, HOLE, MALLORY
 from grader.checks.authentication.store_password import weakness
