@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from grader.checks.authentication.guessing import long_and_unlike
+from grader.checks.authentication.oauth_guesses import first_login, guesses
 from grader.checks.authentication.oauth_scenes import (
     ALICE,
     History,
@@ -38,7 +40,8 @@ SHORTEST = 22  # characters of state and nonce
 def oauth_callback(answer: Answer, bench: Bench) -> History:
     history = History()
     with Site(answer, bench) as site:
-        first = site.log_in(site.browser(), site.home)
+        browser = site.browser()
+        first = first_login(site, browser)
         history.logins.append(("a login", first, ALICE))
         for reply in (first.begun, first.back):
             if reply is not None:
@@ -49,6 +52,7 @@ def oauth_callback(answer: Answer, bench: Bench) -> History:
             provider_goes_wrong(site, history)
             others_attack(site, history)
             odd_callbacks(site, history)
+            guesses(answer, bench, site, first, browser, history)
         history.sent = [vars(a) for idp in (site.home, site.partner) for a in idp.asked]
         history.verifiers = [e.verifier for e in site.home.exchanges]
     return history
@@ -198,6 +202,27 @@ def no_mix_up(history: History) -> Ruling:
 def new_session_at_login(history: History) -> Ruling:
     """A login gives a new session that cannot be made up; the cookies from before it open nothing."""
     return _none_works(history, "session")
+
+
+@oauth_callback.property(
+    needs=["new_session_at_login"],
+    misconception="Whoever makes up the cookie of a session is that customer, and others can do whatever your code does: count, "
+    "look at a clock, run `random`, read addresses, hash names.",
+)
+def session_cannot_be_guessed(history: History) -> Ruling:
+    """A session's cookie is long, and neither code nor addresses nor other sessions tell it."""
+    if history.guessed:
+        return fail("a session that nobody can make up", history.guessed)
+    if not history.sessions or not history.elsewhere:
+        return unknown(NEVER)
+    ruling = long_and_unlike([*history.sessions, history.elsewhere], "sessions")
+    if ruling is True and history.elsewhere == history.sessions[0]:
+        return fail(
+            "a session that the code alone does not tell",
+            "Alice got the same cookie from another process, with other secrets, where `random` was in the same state "
+            "and the clock showed the same time",
+        )
+    return ruling
 
 
 @oauth_callback.property(

@@ -77,6 +77,11 @@ class History:
     repeated: tuple[str, ...] = ()  # parameters that chance repeats
     replay: tuple[Exchange, int] | None = None  # the callback opened again; times its code was redeemed
     odd: list[tuple[str, Exchange]] = field(default_factory=list)
+    sessions: list[str] = field(default_factory=list)  # what /me needs of the cookies of each login
+    elsewhere: str = (
+        ""  # the same of the first login where other processes, with other secrets, run the same code
+    )
+    guessed: str = ""  # a cookie that somebody made up, and whom it opened
 
     def of(self, family: str) -> list[Attack]:
         return [a for a in self.attacks if a.family == family]
@@ -162,7 +167,7 @@ def others_attack(site: Site, history: History) -> None:
 
     mallory = site.browser()
     begun = site.begin(mallory, site.home)
-    stolen = _query(site.consent(site.home, site.begin(site.browser(), site.home)))
+    stolen = query(site.consent(site.home, site.begin(site.browser(), site.home)))
     path = "/callback?" + urlencode({**stolen, "state": begun.sent.get("state", "")})
     add("Alice's code in a login that Mallory began", "nonce", site.finish(mallory, begun, path))
 
@@ -173,7 +178,7 @@ def others_attack(site: Site, history: History) -> None:
     forwarded = Login(begun.begun, {**begun.sent, "client_id": next(iter(site.home.clients))})
     path = site.consent(site.home, forwarded) if begun.sent else ""
     login = site.finish(alice, begun, path)
-    code = _query(path).get("code", "")
+    code = query(path).get("code", "")
     leaked = "the partner was sent the code" if any(e.code == code for e in site.partner.exchanges) else ""
     add("a login begun with the partner comes back from the other provider", "mix-up", login, leaked)
 
@@ -197,13 +202,13 @@ def others_attack(site: Site, history: History) -> None:
     forged = Login(NONE, {}, login.back, who if who != login.who else None)
     add("the cookie of a login, with Alice's name changed into Bob's", "session", forged)
     again = alice.get(path, from_elsewhere=True)
-    history.replay = again, _redeemed(site.home, _query(path).get("code", ""))
+    history.replay = again, _redeemed(site.home, query(path).get("code", ""))
 
 
 NONE = Exchange("GET", "/login/home")
 
 
-def _query(path: str) -> dict[str, str]:
+def query(path: str) -> dict[str, str]:
     return {k: v[0] for k, v in parse_qs(urlsplit(path).query).items()}
 
 

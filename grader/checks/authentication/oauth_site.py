@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -59,12 +59,18 @@ class Provider(OpenIdProvider):
 
 @dataclass
 class Login:
-    """One login: its steps, and who is logged in afterwards. sent: the query of the redirect to the provider."""
+    """One login: its steps, and who is logged in afterwards.
+
+    sent: the query of the redirect to the provider. returned: the path that the provider sent the browser to.
+    cookies: what the browser had in the end.
+    """
 
     begun: Exchange
     sent: dict[str, str]
     back: Exchange | None = None
     who: Who | None = None
+    returned: str = ""
+    cookies: dict[str, str] = field(default_factory=dict)
 
     def told(self) -> str:
         """What the app did, for a reader."""
@@ -129,6 +135,8 @@ class Site:
         if path:
             login.back = browser.get(path, from_elsewhere=True)
             login.who = self.who(browser)
+            login.returned = path
+            login.cookies = {name: kept.value for name, kept in browser.jar.items()}
         return login
 
     def log_in(self, browser: Browser, idp: Provider, user: str = "alice", waiting: float = 0.0) -> Login:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import combinations
 from typing import Any
 
 from grader.checks.authentication.altered import altered
+from grader.checks.authentication.guessing import long_and_unlike
 from grader.checks.authentication.served import Served
 from grader.checks.authentication.sessions_app import Cookie, Venue, cookie_of, jar, login
 from grader.checks.authentication.unit import lab
@@ -20,8 +20,6 @@ from grader.verdict import Evidence
 
 MINUTE = 60.0
 LONGEST = 12 * 3600  # seconds
-SHORTEST = 22  # characters of an id
-VARIED = 8  # places in which two ids differ at least: of 22 that are drawn nearly all do, of ten digits even
 MOST_RUNS = 40
 MADE_UP = "0123456789abcdefghijklmnopqrstuv"
 
@@ -339,22 +337,13 @@ def cookie_is_locked_in(history: History) -> Ruling:
 )
 def cannot_be_guessed(history: History) -> Ruling:
     """An id is long, random, and says nothing about another one."""
-    ids = [i for i in history.ids if i]
-    if min(map(len, ids)) < SHORTEST:
-        return fail(f"at least {SHORTEST} characters", f"{min(map(len, ids))}: {min(ids, key=len)}")
     one, other = history.repeated
     if one == other or not other:
         again = "the same again" if other else "no cookie"
         return fail(
             "another id at every login", f"{again}, where `random` had the same seed and no time had passed"
         )
-    for one, other in combinations(sorted(set(ids)), 2):
-        places = sum(a != b for a, b in zip(one, other, strict=False))
-        if places < VARIED:
-            return fail(
-                "ids that have nothing in common", f"two ids differ in {places} characters: {one}, {other}"
-            )
-    return True
+    return long_and_unlike([i for i in history.ids if i])
 
 
 @sessions.property(

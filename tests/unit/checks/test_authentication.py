@@ -118,6 +118,9 @@ def test_every_attack_on_a_login_elsewhere_gets_past_a_variant_that_names_it():
         "a login begun with the partner comes back from the other provider",
         "the cookies from before the login, in another browser",
         "the cookie of a login, with Alice's name changed into Bob's",
+        "1, as a cookie",
+        "the state of Alice's login, as a cookie",
+        "the code of Alice's login, as a cookie",
     ]
     quotes = quoted_in_rejects("oauth_callback")
     assert [a for a in attacks if not any(q.split(":")[0] in a for q in quotes)] == []
