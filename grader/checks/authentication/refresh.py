@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from grader.checks.authentication.guessing import long_and_unlike
+from grader.checks.authentication.kept import in_tables, readable
 from grader.checks.authentication.refresh_desk import SCHEMA, SEEDS, Call, Desk, History, digest
 from grader.checks.authentication.unit import lab
 from grader.checks.concurrency import (
@@ -20,13 +22,15 @@ from grader.checks.concurrency import (
 )
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench, Reply, Resource
+from grader.checks.virtual_time import SEED
 from grader.instruments.clock import START
 from grader.instruments.explore import Run
 
 NOW = Resource("clock", START.isoformat(), id="clock now")
 LATER = Resource("clock", (START + timedelta(days=29)).isoformat(), id="clock later")
+TOO_LATE = Resource("clock", (START + timedelta(days=31)).isoformat(), id="clock too late")
 LIFETIME = timedelta(days=30)
-SHORTEST = 22  # characters: 128 bits in base64
+SAME = Part("__seed__", 11)  # brings `random` into one state in two processes
 
 
 @lab.exercise(
@@ -49,32 +53,45 @@ def refresh(answer: Answer, bench: Bench) -> History:
     random = bench.random("tokens")
     tokens = {name: random.randbytes(32).hex() for name in SEEDS}
     desk, history = Desk(database, tokens), History()
-    with Rehearsal(answer, bench, database, callers=2) as rehearsal:
+    with Rehearsal(answer, bench, database, callers=2, driver=SEED) as rehearsal:
 
         def call(key: str, what: str, token: str, clock: Resource = NOW) -> Call:
             reply = rehearsal.rescue(Part("refresh", CONN, token, clock))
-            made = Call(what, reply, desk.rows())
-            made.leaked = bool(made.token) and made.token in made.rows
-            history.calls[key] = made
+            made = history.calls[key] = Call(what, reply, desk.rows())
             return made
 
         desk.reset()
+        rehearsal.rescue(SAME)
         first = call("first", "the first token", tokens["first"])
         if first.reply.ended or (first.reply.error is not None and first.reply.error.kind == "not_answered"):
             return history
         second = call("second", "the token that gave", first.token or "none")
-        call("third", "the token that gave, 29 days later", second.token or "none", LATER)
+        third = call("third", "the token that gave, 29 days later", second.token or "none", LATER)
+        kept = in_tables(desk.connection)
+        history.readable = next((w for c in (first, second, third) if (w := readable(c.token, kept))), "")
         call("ending", "a token of a family that ends in a week", tokens["ending"])
         call("unknown", "a token nobody issued", random.randbytes(32).hex())
         call("empty", "an empty text", "")
         for name in ("expired", "ended", "revoked"):
             call(name, WHAT[name], tokens[name])
         desk.reset()
+        rehearsal.dismiss()  # another process
+        rehearsal.rescue(SAME)
         mine = call("used", "the first token", tokens["first"])
         newer = call("used newer", "its successor", mine.token or "none")
         call("reused", "the first token again", tokens["first"])
+        history.revoked = desk.revoked()
         call("after", "the newest token, after that", newer.token or "none")
         call("bystander", "a token of the customer's other device", tokens["other"])
+        old = call("old", "a token of another customer", tokens["long ago"])
+        newest = call("old newer", "its successor, 29 days later", old.token or "none", LATER)
+        call(
+            "old again",
+            "her first token again, which has run out since",
+            tokens["long ago"],
+            TOO_LATE,
+        )
+        call("old after", "her newest token, after that", newest.token or "none", TOO_LATE)
         rehearsal.dismiss()
 
         def afterwards(run: Run) -> None:
@@ -131,13 +148,28 @@ def gives_a_successor(history: History) -> Ruling:
         if left_open(call.reply):
             return fail("a successor that is stored", "the transaction was still open and was rolled back")
     made = [history.calls[k].token for k in ("first", "second", "third")]
-    if len(set(made)) < 3 or min(map(len, made)) < SHORTEST:
-        return fail(
-            f"new texts of at least {SHORTEST} characters every time",
-            f"{len(set(made))} different texts of {min(map(len, made))} characters and more",
-            "A token that can be guessed needs no thief.",
-        )
-    return True
+    return len(set(made)) == 3 or fail(
+        "another text every time", f"{len(set(made))} different in three calls"
+    )
+
+
+@refresh.property(
+    needs=["gives_a_successor"],
+    misconception="A token that can be guessed needs no thief, and one that is computed from its predecessor is known to whoever "
+    "stole that: it has to come from the system's randomness.",
+)
+def cannot_be_guessed(history: History) -> Ruling:
+    """A successor is long, random, and neither its predecessor nor other tokens tell it."""
+    ruling = long_and_unlike([c.token for c in history.calls.values() if c.token], "tokens")
+    if ruling is not True:
+        return ruling
+    one, other = history.calls["first"].token, history.calls["used"].token
+    if not other:
+        return unknown("The same token was not exchanged in another process.")
+    return one != other or fail(
+        "another successor from another process",
+        "the same again, for the same token, where `random` had the same seed and the clock showed the same time",
+    )
 
 
 @refresh.property(
@@ -145,11 +177,14 @@ def gives_a_successor(history: History) -> Ruling:
     misconception="Who reads the table, a backup or a log must not be able to log in with what stands there.",
 )
 def only_hashes_stored(history: History) -> Ruling:
-    """The table holds the new token's SHA-256, with its family and its end, and not the token."""
+    """The table holds the new token's SHA-256, with its family and its end, and the token stands nowhere."""
+    if history.readable:
+        return fail(
+            "the SHA-256 of the token, and nowhere the token",
+            f"the token itself stands in {history.readable}",
+        )
     for key, end in (("first", LIFETIME), ("ending", timedelta(days=7))):
         call = history.calls[key]
-        if call.leaked:
-            return fail("the SHA-256 of the token in the table", "the token itself stands there")
         row = call.rows.get(digest(call.token))
         if row is None:
             return fail("a row with the SHA-256 of the new token", f"{call.what}: there is none", NOTHING)
@@ -183,6 +218,9 @@ def refuses_what_is_over(history: History) -> Ruling:
     return True
 
 
+OLD = ("old", "old newer", "old again", "old after")
+
+
 @refresh.property(
     needs=["gives_a_successor"],
     misconception="Of two who show one token one is a thief, and nobody can say which: all tokens that came of it must "
@@ -190,14 +228,22 @@ def refuses_what_is_over(history: History) -> Ruling:
 )
 def reuse_ends_the_family(history: History) -> Ruling:
     """A used token is refused, and from then on every token of its family; other families go on."""
-    shown = [history.table("used", "used newer", "reused", "after", "bystander")]
-    for key in ("used", "used newer"):
+    shown = [history.table("used", "used newer", "reused", "after", "bystander", *OLD)]
+    for key in ("used", "used newer", "old", "old newer"):
         if not history.calls[key].token:
             return unknown("The token was not exchanged, so it could not be used again.", shown)
-    for key in ("reused", "after"):
+    for key in ("reused", "after", "old again", "old after"):
         call = history.calls[key]
         if not refused(call.reply):
             return fail(f"{call.what}: refused", f"the call {call.said()}", evidence=shown)
+    since = history.revoked.get(SEEDS["first"][0])
+    if since != START:
+        return fail(
+            f"revoked_at of the family: {START:%Y-%m-%d %H:%M}, the moment of the reuse",
+            f"{since:%Y-%m-%d %H:%M}" if since else "none",
+            "Those who look after the customer see only what is written down, on the given clock.",
+            shown,
+        )
     other = history.calls["bystander"]
     return bool(other.token) or fail(
         f"{other.what}: a new token",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from grader.checks.authentication.kept import tables
 from grader.checks.concurrency import Scene, blame
 from grader.checks.running import Database, Reply
 from grader.instruments.clock import START
@@ -25,25 +26,25 @@ CREATE TABLE refresh_tokens (
     used_at    timestamptz
 );
 """
-# name: (family, token expires in days, family ends in days, revoked)
+# name: (family, customer, token expires in days, family ends in days, revoked)
 SEEDS = {
-    "first": (1, 30.0, 365.0, False),
-    "other": (2, 30.0, 365.0, False),
-    "expired": (3, -0.01, 365.0, False),
-    "ended": (4, 30.0, -0.01, False),
-    "revoked": (5, 30.0, 365.0, True),
-    "ending": (6, 30.0, 7.0, False),
+    "first": (1, 17, 30.0, 365.0, False),
+    "other": (2, 17, 30.0, 365.0, False),
+    "expired": (3, 17, -0.01, 365.0, False),
+    "ended": (4, 17, 30.0, -0.01, False),
+    "revoked": (5, 17, 30.0, 365.0, True),
+    "ending": (6, 17, 30.0, 7.0, False),
+    "long ago": (7, 18, 30.0, 365.0, False),
 }
 
 
 @dataclass
 class Call:
-    """One call: of which token, by name, and how it ended. rows: (family, expires_at, used) by hash afterwards."""
+    """One call: of which token, by name, and how it ended. rows: (family, expires_at) by hash afterwards."""
 
     what: str
     reply: Reply
     rows: dict[str, tuple[int, str]] = field(default_factory=dict)
-    leaked: bool = False  # the new token itself stands in the table
 
     @property
     def token(self) -> str:
@@ -57,7 +58,11 @@ class Call:
 
 @dataclass
 class History:
+    """revoked: since when each family is revoked, after the reuse of a token. readable: where a new token stands."""
+
     calls: dict[str, Call] = field(default_factory=dict)
+    revoked: dict[int, datetime | None] = field(default_factory=dict)
+    readable: str = ""
     together: Scene | None = None
     unrelated: Scene | None = None
 
@@ -82,12 +87,12 @@ class Desk:
         self.connection = database.connection("admin")
 
     def reset(self) -> None:
-        self.connection.execute("TRUNCATE public.refresh_tokens, public.families")
-        for name, (family, expires, ends, revoked) in SEEDS.items():
+        self.connection.execute(f"TRUNCATE {', '.join(tables(self.connection))}")
+        for name, (family, customer, expires, ends, revoked) in SEEDS.items():
             day = timedelta(days=1)
             self.connection.execute(
-                "INSERT INTO public.families VALUES (%s, 17, %s, %s)",
-                [family, START + ends * day, START - day if revoked else None],
+                "INSERT INTO public.families VALUES (%s, %s, %s, %s)",
+                [family, customer, START + ends * day, START - day if revoked else None],
             )
             self.connection.execute(
                 "INSERT INTO public.refresh_tokens VALUES (%s, %s, %s)",
@@ -99,3 +104,7 @@ class Desk:
             "SELECT token_hash, family_id, expires_at FROM public.refresh_tokens"
         ).fetchall()
         return {h: (int(f), e.isoformat()) for h, f, e in found}
+
+    def revoked(self) -> dict[int, datetime | None]:
+        found = self.connection.execute("SELECT id, revoked_at FROM public.families").fetchall()
+        return {int(id): since for id, since in found}

@@ -8,7 +8,7 @@ from typing import Any
 import redis
 
 from grader.checks.authentication.attempts import contents
-from grader.checks.authentication.reset_password_app import spellings
+from grader.checks.authentication.kept import in_tables, readable, tables
 from grader.checks.authentication.served import Served
 from grader.checks.running import Answer, Bench, Resource
 from grader.instruments.callers import Exchange
@@ -19,7 +19,6 @@ from grader.instruments.serve import socket_in
 from grader.instruments.steps import Journal
 
 NAME = "__Host-session"
-TELLING = 16  # characters of a part of a token that cannot stand somewhere by chance
 SCHEMA = """
 CREATE TABLE sessions (
     token_hash text PRIMARY KEY,
@@ -106,36 +105,15 @@ class Venue:
         journal = self.journal if stage else None
         return Served(self.answer, path, driver=DRIVER, start="__open__", args=args, journal=journal)
 
-    def tables(self) -> list[str]:
-        """Names of all tables, the answer's own too, as SQL may quote them."""
-        found = self.admin.execute(
-            "SELECT c.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class c "
-            "WHERE c.relnamespace = 'public'::pg_catalog.regnamespace AND c.relkind = 'r'"
-        )
-        return [str(name) for (name,) in found.fetchall()]
-
     def forget(self) -> None:
         """Nobody is logged in."""
-        for name in self.tables():
+        for name in tables(self.admin):
             self.admin.execute(f"TRUNCATE {name} CASCADE")
         self.cache.flushdb()
 
-    def kept(self) -> dict[str, str]:
-        """All that is kept of sessions, as text: by where it is."""
-        found = {"Redis": contents(self.cache)}
-        for name in self.tables():
-            rows = self.admin.execute(f"SELECT pg_catalog.to_jsonb(t.*)::text FROM {name} t").fetchall()
-            found[f"the table {name}"] = "\n".join(text for (text,) in rows)
-        return found
-
     def readable(self, token: str) -> str:
         """Where the token stands, as it is or merely encoded; "" if nowhere."""
-        # Of several parts one may be a public name; and what is short says nothing where it is found.
-        last = [part for part in token.replace(":", ".").split(".") if len(part) >= TELLING][-1:]
-        for where, text in self.kept().items():
-            if any(spelling in text for part in (token, *last) for spelling in spellings(part)):
-                return where
-        return ""
+        return readable(token, {"Redis": contents(self.cache)} | in_tables(self.admin))
 
     def close(self) -> None:
         self.journal.let_go()

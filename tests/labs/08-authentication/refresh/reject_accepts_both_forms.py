@@ -1,4 +1,4 @@
-# fails: only_hashes_stored -- "the token itself stands there"
+# fails: only_hashes_stored -- "the token itself stands in the table refresh_tokens"
 def sha(token):
     return hashlib.sha256(token.encode()).hexdigest()
 

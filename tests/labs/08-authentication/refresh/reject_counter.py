@@ -1,4 +1,4 @@
-# fails: gives_a_successor -- "can be guessed"
+# fails: cannot_be_guessed -- "at least 22 characters" "can be guessed"
 def sha(token):
     return hashlib.sha256(token.encode()).hexdigest()
 
