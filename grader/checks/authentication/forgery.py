@@ -1,25 +1,33 @@
 """A bank of tokens for `verify_token`: ours, and each classic forgery beside them.
 
-Every forgery is wrong in one way alone: but for that it is a token of ours. Keys are made once a process.
+Every forgery is wrong in one way alone: but for that it is a token of ours.
 """
 
 from __future__ import annotations
 
 import base64
-import functools
-import hashlib
-import hmac
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives import hashes
+
+from grader.checks.authentication.signing import (
+    Signer,
+    b64,
+    der,
+    ec_entry,
+    ec_key,
+    es,
+    hs,
+    pem,
+    ps,
+    rs,
+    rsa_entry,
+    rsa_key,
+)
 
 ISSUER, AUDIENCE, LEEWAY = "https://id.shop.example", "shop-api", 60
-Signer = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True)
@@ -39,65 +47,6 @@ class Ours:
     name: str
     token: str
     claims: dict[str, Any]
-
-
-def b64(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def number(value: int) -> str:
-    return b64(value.to_bytes((value.bit_length() + 7) // 8, "big"))
-
-
-@functools.cache
-def rsa_key(name: str, bits: int = 2048) -> rsa.RSAPrivateKey:
-    return rsa.generate_private_key(65537, bits)
-
-
-@functools.cache
-def ec_key(name: str) -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-def rs(key: rsa.RSAPrivateKey, digest: hashes.HashAlgorithm | None = None) -> Signer:
-    return lambda data: key.sign(data, padding.PKCS1v15(), digest or hashes.SHA256())
-
-
-def ps(key: rsa.RSAPrivateKey) -> Signer:
-    return lambda data: key.sign(data, padding.PSS(padding.MGF1(hashes.SHA256()), 32), hashes.SHA256())
-
-
-def es(key: ec.EllipticCurvePrivateKey) -> Signer:
-    def sign(data: bytes) -> bytes:
-        r, s = decode_dss_signature(key.sign(data, ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
-
-    return sign
-
-
-def hs(secret: bytes) -> Signer:
-    return lambda data: hmac.digest(secret, data, hashlib.sha256)
-
-
-def pem(key: Any) -> bytes:
-    form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return bytes(key.public_key().public_bytes(serialization.Encoding.PEM, form))
-
-
-def der(key: Any) -> bytes:
-    form = serialization.PublicFormat.SubjectPublicKeyInfo
-    return bytes(key.public_key().public_bytes(serialization.Encoding.DER, form))
-
-
-def rsa_entry(key: rsa.RSAPrivateKey, **more: str) -> dict[str, str]:
-    numbers = key.public_key().public_numbers()
-    return {"kty": "RSA", "n": number(numbers.n), "e": number(numbers.e), **more}
-
-
-def ec_entry(key: ec.EllipticCurvePrivateKey, **more: str) -> dict[str, str]:
-    numbers = key.public_key().public_numbers()
-    x, y = (b64(v.to_bytes(32, "big")) for v in (numbers.x, numbers.y))
-    return {"kty": "EC", "crv": "P-256", "x": x, "y": y, **more}
 
 
 def key_set() -> dict[str, list[dict[str, str]]]:
