@@ -114,7 +114,7 @@ class Browsing:
         self.history = history
         self._newest: dict[str, str] = {}
 
-    def jar(self, cookie: str) -> dict[str, str]:
+    def jar(self, cookie: str) -> dict[str, bytes]:
         return jar(self._newest.get(cookie, cookie))
 
     def keep(self, name: str, what: str, exchange: Exchange, account: int = 0) -> Asked:
@@ -159,6 +159,7 @@ def _in(venue: Venue, browsing: Browsing) -> str:
         "SQL": "' OR '1'='1",
         "9,000 characters": "z" * 9000,
         "percent signs": "%00%ff*",
+        "an id whose last letter is beyond ASCII": mine[:-1] + "é",
     }
     for number, (what, text) in enumerate(garbage.items()):
         me(f"garbage {number}", what, text)

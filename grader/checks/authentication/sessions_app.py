@@ -122,10 +122,11 @@ class Venue:
         self.cache.close()
 
 
-def login(place: Served, account: list[Any], headers: dict[str, str] | None = None) -> Exchange:
+def login(place: Served, account: list[Any], headers: dict[str, bytes] | None = None) -> Exchange:
     email, password, _ = account
     return place.ask("POST", "/login", json={"email": email, "password": password}, headers=headers or {})
 
 
-def jar(cookie: str) -> dict[str, str]:
-    return {"Cookie": f"{NAME}={cookie}"} if cookie else {}
+def jar(cookie: str) -> dict[str, bytes]:
+    """The header that a browser sends; beyond ASCII in UTF-8, as browsers do."""
+    return {"Cookie": f"{NAME}={cookie}".encode()} if cookie else {}
