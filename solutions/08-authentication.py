@@ -419,9 +419,9 @@ def refresh(conn: psycopg.Connection, token: str, clock) -> str:
 #
 # - `create_key(conn, owner_id, scopes, clock)` returns a new key, a text that is shown this once. It begins with `shop_`, so that scanners of published code know it. Its `prefix` has at least 8 characters; after it come at least 22 that nobody can guess, whatever other keys they know.
 # - Nothing of those is stored, but for a hash (`key_hash`, at least 22 characters).
-# - `check_key(conn, key, scope, clock)` returns the owner's id. A key that is unknown, malformed in whatever way, over or revoked raises `InvalidKey`, always with the same text and attributes. A good key without this very scope raises `MissingScope`.
+# - `check_key(conn, key, scope, clock)` returns the owner's id. A key that is unknown, malformed in whatever way, over or revoked raises `InvalidKey`, always with the same text and attributes. A good key without this very scope raises `MissingScope`: scopes are names, and none (`*`, `admin`) stands for others.
 # - It is called at every request, and there are many keys: it sends **one** statement, which an index answers, writes nothing, and computes no password hash.
-# - `rotate_key(conn, key, clock)` returns a new key with the owner and the scopes of the old one, which goes on working for 24 hours on `clock`, and never longer than it would have. A key that is not good, or was rotated before, raises `InvalidKey`. Of two rotations of one key at the same moment one makes the successor, the other raises `InvalidKey`.
+# - `rotate_key(conn, key, clock)` returns a new key with the owner and the scopes of the old one, which goes on working for 24 hours on `clock`, and never longer than it would have. A key that is not good, malformed in whatever way, or was rotated before, raises `InvalidKey`. Of two rotations of one key at the same moment one makes the successor, the other raises `InvalidKey`.
 # - `revoke_key(conn, prefix, clock)` ends the key with this prefix at once and for every process, also one that was rotated. Other keys go on, its successor too.
 # - Error classes of your own are as good, as long as they are two.
 #

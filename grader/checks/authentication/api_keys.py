@@ -157,11 +157,15 @@ def one_indexed_lookup(history: History) -> Ruling:
 
 @api_keys.property(
     needs=["works"],
-    misconception="Scopes are names: part of one, its beginning, or what LIKE takes for it, is another scope.",
+    misconception="Scopes are names: part of one, its beginning, its capitals, or what LIKE takes for it, is another scope, and "
+    "none stands for others.",
 )
 def scopes_are_exact(history: History) -> Ruling:
     """A key is good for exactly its scopes; for others it is refused with another error than a bad key."""
-    return history.first_other("scopes", *["no scope"] * 6)
+    ruling = history.first_other("scopes", *["no scope"] * 8)
+    if ruling is True and len(history.calls.get("grand", [])) > 1:
+        ruling = history.first_other("grand", "no scope", start=1)
+    return ruling
 
 
 @api_keys.property(
@@ -203,6 +207,7 @@ def rotation_overlaps(history: History) -> Ruling:
     owner = history.keys["first"].row["owner_id"]
     for name, wanted in (
         ("overlap", [owner, owner, owner, "no scope", "invalid", "invalid"]),
+        ("bad rotated", ["invalid"] * max(1, len(history.calls.get("bad rotated", [])))),
         ("before", [owner]),
         ("day", [owner, owner]),
         ("ended", ["invalid", "invalid"]),

@@ -14,6 +14,7 @@ from grader.checks.concurrency import Part
 from grader.instruments.explore import Run
 
 READ, WRITE, READ_ALL = "orders:read", "orders:write", "orders:read_all"
+GRAND = ["*", "orders:*", "admin", READ.upper()]  # names that somebody may take for every scope, or for READ
 HOUR = 3600.0
 
 
@@ -31,9 +32,10 @@ def drive(counter: Counter) -> None:
     history.everything = json.dumps(counter.rows())
 
     def check(key: Key, scope: str, what: str) -> tuple[str, list[Any]]:
-        return (f"{what}, asked for {scope}", ["check_key", key.text, scope])
+        return (f"{what}, asked for {scope or 'an empty text'}", ["check_key", key.text, scope])
 
-    counter.keep("bad", *bad_keys(one, two, random))
+    bad = bad_keys(one, two, random).items()
+    counter.keep("bad", *((what, ["check_key", text, READ]) for what, text in bad))
     counter.keep(
         "plain",
         check(one, READ, "a key with read and write"),
@@ -48,7 +50,13 @@ def drive(counter: Counter) -> None:
         check(two, READ_ALL, "a key with orders:read"),
         check(all_, READ, "a key with orders:read_all"),
         check(none, READ, "a key without scopes"),
+        check(two, READ.upper(), "a key with orders:read"),
+        check(two, "", "a key with orders:read"),
     )
+    made = counter.keep("grand", (f"create_key with {GRAND}", ["create_key", owner + 4, GRAND]))
+    grand = counter.learn("grand", made[0]) if made and made[0].value else None
+    if grand and grand.row:  # who refuses to make such a key has given none away
+        counter.keep("grand", check(grand, READ, f"a key with {', '.join(GRAND)}"))
     before = counter.rows()
     stamps = counter.admin.execute(
         "SELECT xmin::text, ctid::text FROM public.api_keys ORDER BY id"
@@ -76,8 +84,9 @@ def almost(key: Key) -> str:
     return altered(key.text, len(key.text) - len(key.secret) // 2)
 
 
-def bad_keys(one: Key, two: Key, random: Any) -> list[tuple[str, list[Any]]]:
-    texts = {
+def bad_keys(one: Key, two: Key, random: Any) -> dict[str, str]:
+    """Texts that are no keys, by what they are."""
+    return {
         "one character of the secret changed": almost(one),
         "its last character missing": one.text[:-1],
         "one character more": one.text + "x",
@@ -89,9 +98,9 @@ def bad_keys(one: Key, two: Key, random: Any) -> list[tuple[str, list[Any]]]:
         "SQL": "shop_' OR 1=1 --",
         "with a character beyond ASCII": one.text[:-1] + "é",
         "with a NUL": one.text + "\0",
+        "a NUL after shop_": "shop_\0" + one.text[6:],
         "100,000 characters": one.text * (100_000 // max(len(one.text), 1)),
     }
-    return [(what, ["check_key", text, READ]) for what, text in texts.items()]
 
 
 def _look_at(counter: Counter, run: Run) -> None:
@@ -130,6 +139,8 @@ def _rotate(counter: Counter, one: Key, two: Key, owner: int) -> None:
     )
     counter.keep("overlap", ("the old key, rotated once more", ["rotate_key", one.text]))
     counter.keep("overlap", ("a key in use with a wrong secret, rotated", ["rotate_key", almost(two)]))
+    bad = bad_keys(two, one, counter.random).items()
+    counter.keep("bad rotated", *((f"{what}, rotated", ["rotate_key", text]) for what, text in bad))
     ending = counter.make("ending", owner, [READ])
     if ending:
         counter.admin.execute(

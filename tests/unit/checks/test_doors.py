@@ -283,9 +283,10 @@ def counter() -> Keys:
         history.everything += json.dumps(made.row)
     made = [Said("create_key", "returned", k.text) for k in history.keys.values()]
     history.calls = {
-        "made": made, "bad": [BAD] * 3, "plain": [owner(1), owner(2), owner(1), owner(2)], "scopes": [NO_SCOPE] * 6,
+        "made": made, "bad": [BAD] * 3, "plain": [owner(1), owner(2), owner(1), owner(2)], "scopes": [NO_SCOPE] * 8,
         "rotated": [Said("rotate_key", "returned", history.keys["rotated"].text)],
-        "overlap": [owner(1), owner(1), owner(1), NO_SCOPE, BAD, BAD], "before": [owner(1)],
+        "overlap": [owner(1), owner(1), owner(1), NO_SCOPE, BAD, BAD], "before": [owner(1)], "bad rotated": [BAD] * 3,
+        "grand": [Said("create_key", "returned", "shop_grand"), NO_SCOPE],
         "day": [owner(1), owner(1)], "ended": [BAD, BAD], "later": [BAD, owner(1)],
         "revoked": [Said("revoke_key", "returned", None), BAD, BAD, BAD, owner(1)],
         "revoked later": [Said("revoke_key", "returned", None), BAD, owner(1)],
@@ -309,6 +310,8 @@ def test_good_keys_are_full_marks():
         ("plain", 3, owner(1), ["works"]),
         ("scopes", 1, owner(2), ["scopes_are_exact"]),
         ("scopes", 5, BAD, ["scopes_are_exact"]),
+        ("grand", 1, owner(5), ["scopes_are_exact"]),
+        ("bad rotated", 1, replace(BAD, type="DataError", typed=False), ["rotation_overlaps"]),
         ("bad", 2, owner(1), ["bad_keys_look_alike"]),
         ("bad", 2, replace(BAD, text="it was revoked"), ["bad_keys_look_alike"]),
         ("bad", 2, replace(BAD, type="KeyError", typed=False), ["bad_keys_look_alike"]),
