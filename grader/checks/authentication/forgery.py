@@ -33,20 +33,25 @@ ISSUER, AUDIENCE, LEEWAY = "https://id.shop.example", "shop-api", 60
 @dataclass(frozen=True)
 class Forgery:
     """family: the property that looks at it. name: what the attacker did. later: seconds the clock has moved on.
-    without: kid of a key that was taken out of the set."""
+    without: kid of a key that was taken out of the set. entries: those that were added, in place of any of the kid."""
 
     family: str
     name: str
     token: str
     later: int = 0
     without: str = ""
+    entries: tuple[dict[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Ours:
+    """entries: as above. unusual: looked at by a property of its own, because it is seldom met."""
+
     name: str
     token: str
     claims: dict[str, Any]
+    entries: tuple[dict[str, str], ...] = ()
+    unusual: bool = False
 
 
 def key_set() -> dict[str, list[dict[str, str]]]:
@@ -120,6 +125,41 @@ class Mint:
         )
         add("with its type in capitals", {"typ": "AT+JWT"})
         return found
+
+    def unusual(self) -> list[Ours]:
+        """Ours too, as they are seldom met."""
+        elsewhere = {
+            "jku": "https://127.0.0.1:1/keys",
+            "x5u": "https://127.0.0.1:1/key.pem",
+        }  # nobody answers
+        fraction = self.claims(exp=self.now + 290.5, iat=self.now - 10.25)
+        claims, ec_2 = self.claims(), ec_key("ec-2")
+        newer = (ec_entry(ec_2, kid="ec-2", use="sig", alg="ES256"),)
+        replaced = (ec_entry(ec_2, kid="ec-1", use="sig", alg="ES256"),)
+        return [
+            Ours(name, token, told, entries, unusual=True)
+            for name, token, told, entries in (
+                ("whose times have fractions of a second", self.make(None, fraction), fraction, ()),
+                (
+                    "whose header says where other keys are (jku, x5u)",
+                    self.make(elsewhere, claims),
+                    claims,
+                    (),
+                ),
+                (
+                    "by ec-2, a key that is new in the set",
+                    self.make({"alg": "ES256", "kid": "ec-2"}, claims, es(ec_2)),
+                    claims,
+                    newer,
+                ),
+                (
+                    "by the key that has replaced another under its kid",
+                    self.make({"alg": "ES256", "kid": "ec-1"}, claims, es(ec_2)),
+                    claims,
+                    replaced,
+                ),
+            )
+        ]
 
     def forged(self) -> list[Forgery]:
         return [
@@ -198,6 +238,7 @@ class Mint:
         as_ours = {**own, "kid": "ec-1"}
         served = base64.b64encode(json.dumps({"keys": [own]}).encode()).decode()
         null = {"alg": "HS256", "kid": "../../../../dev/null"}
+        weak = rsa_key("rsa-2009", 1024)
         sql = {"alg": "HS256", "kid": "x' UNION SELECT 'secret' -- "}
         return [
             Forgery("key", name, token)
@@ -234,7 +275,21 @@ class Mint:
                     self.make({"kid": "rsa-2009"}, sign=rs(rsa_key("rsa-2009", 1024))),
                 ),
             )
-        ] + [Forgery("key", "its key was taken out of the set", self.make(), without="rsa-1")]
+        ] + [
+            Forgery("key", "its key was taken out of the set", self.make(), without="rsa-1"),
+            Forgery(
+                "key",
+                "signed by a key that another has replaced under its kid",
+                self.make({**es256, "kid": "ec-1"}, sign=self.ec),
+                entries=(ec_entry(ec_key("ec-2"), kid="ec-1", use="sig", alg="ES256"),),
+            ),
+            Forgery(
+                "key",
+                "signed by another key of 1024 bits",
+                self.make({"kid": "rsa-3"}, sign=rs(weak)),
+                entries=(rsa_entry(weak, kid="rsa-3", use="sig", alg="RS256"),),
+            ),
+        ]
 
     def _strangers(self) -> list[Forgery]:
         def make(**changes: Any) -> str:
@@ -247,14 +302,18 @@ class Mint:
                 ("another iss", make(iss="https://id.other.example")),
                 ("an iss that begins like ours", make(iss=ISSUER + ".evil.example")),
                 ("an iss that contains ours", make(iss="https://evil.example/?" + ISSUER)),
+                ("our iss with a slash at its end", make(iss=ISSUER + "/")),
+                ("our iss in other capitals", make(iss=ISSUER.replace("id.", "ID."))),
                 ("no aud", make(aud=None)),
                 ("another aud", make(aud="billing-api")),
                 ("several aud, none of them ours", make(aud=["billing-api", "mail-api"])),
                 ("an aud that contains ours", make(aud=AUDIENCE + "-admin")),
                 ("an aud that ours contains", make(aud="shop")),
                 ("no sub", make(sub=None)),
+                ("an empty sub", make(sub="")),
                 ("an ID token (typ JWT)", self.make({"typ": "JWT"})),
                 ("a token without typ", self.make({"typ": None})),
+                ("a typ that contains ours (not-at+jwt)", self.make({"typ": "not-at+jwt"})),
             )
         ]
 
@@ -271,6 +330,8 @@ class Mint:
                 ("ran out 65 seconds ago", make(exp=self.now - 65)),
                 ("ran out last year", make(exp=self.now - 365 * 86400)),
                 ("an exp that is text", make(exp="9999999999")),
+                ("an nbf that is text", make(nbf=str(self.now - 10))),
+                ("an iat that is text", make(iat=str(self.now - 10))),
                 ("an exp of infinity", self.make(None, forever)),
                 ("an exp that is not a number (NaN)", self.make(None, no_number)),
                 ("begins in 65 seconds", make(nbf=self.now + 65)),

@@ -33,6 +33,7 @@ def tokens(**replies: tuple[str, Any, bool]) -> History:
     shown = [Shown("ours", "ours", {"sub": "a"}, ("returned", {"sub": "a"}, True))]
     for family in ("signature", "algorithm", "key", "meant for us", "time", "critical", "garbage"):
         shown.append(Shown(family, f"a {family} forgery", None, replies.get(family, refused)))
+    shown.append(Shown("unusual", "an unusual one", {"sub": "a"}, ("returned", {"sub": "a"}, True)))
     return History(shown)
 
 

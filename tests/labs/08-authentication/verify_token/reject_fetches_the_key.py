@@ -1,4 +1,4 @@
-# fails: key_is_one_of_ours -- "says where to fetch its key (jku)"
+# fails: key_is_one_of_ours, lets_unusual_ones_in -- "says where to fetch its key (jku)" "no reason to believe it"
 from urllib.request import urlopen
 
 from cryptography.exceptions import InvalidSignature
