@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from grader.checks.authentication.browser import Browser
@@ -10,6 +11,7 @@ from grader.checks.authentication.oauth_site import Login, Site
 from grader.checks.running import Answer, Bench
 
 SAME = 11  # what `random` is seeded with, here and there; another than for what is asked of a provider
+ELSEWHERE = "the cookie that another process gave Alice, with other secrets, at the same time and with `random` in the same state"
 
 
 def first_login(site: Site, browser: Browser) -> Login:
@@ -22,22 +24,21 @@ def guesses(
     answer: Answer, bench: Bench, site: Site, first: Login, browser: Browser, history: History
 ) -> None:
     """first: what `first_login` gave, in that browser."""
-    names = _needed(site, browser)
+    history.needed = _needed(site, browser)
 
-    def session(login: Login) -> str:
-        return "; ".join(login.cookies.get(name, "") for name in names)
-
-    history.sessions = [session(login) for _, login, who in history.logins if login.who == who]
-    address = query(first.returned)
-    made_up = {number: number for number in "123"}
-    made_up |= {f"the {name} of Alice's login": address.get(name, "none") for name in ("state", "code")}
-    for what, value in made_up.items():
-        kept = {name: replace(browser.jar[name], value=value) for name in names}
-        who = site.who(Browser(browser.client, browser.clock, kept))
+    def guess(what: str, values: Mapping[str, str]) -> None:
+        made_up = {n: replace(browser.jar[n], value=values.get(n, "none")) for n in history.needed}
+        who = site.who(Browser(browser.client, browser.clock, made_up))
         if who is not None and not history.guessed:
             history.guessed = f"{what}, as a cookie: logged in as {who[1]}"
+
+    address = query(first.returned)
+    for number in "123":
+        guess(number, dict.fromkeys(history.needed, number))
+    for name in ("state", "code"):
+        guess(f"the {name} of Alice's login", dict.fromkeys(history.needed, address.get(name, "none")))
     with Site(answer, bench) as other:
-        history.elsewhere = session(first_login(other, other.browser()))
+        guess(ELSEWHERE, first_login(other, other.browser()).cookies)
 
 
 def _needed(site: Site, browser: Browser) -> list[str]:

@@ -77,14 +77,17 @@ class History:
     repeated: tuple[str, ...] = ()  # parameters that chance repeats
     replay: tuple[Exchange, int] | None = None  # the callback opened again; times its code was redeemed
     odd: list[tuple[str, Exchange]] = field(default_factory=list)
-    sessions: list[str] = field(default_factory=list)  # what /me needs of the cookies of each login
-    elsewhere: str = (
-        ""  # the same of the first login where other processes, with other secrets, run the same code
-    )
-    guessed: str = ""  # a cookie that somebody made up, and whom it opened
+    needed: list[str] = field(default_factory=list)  # names of the cookies without which nobody is logged in
+    guessed: str = ""  # a cookie that somebody made up, and who is in with it
 
     def of(self, family: str) -> list[Attack]:
         return [a for a in self.attacks if a.family == family]
+
+    @property
+    def sessions(self) -> list[str]:
+        """What makes the session of each login, of its cookies."""
+        right = [login for _, login, who in self.logins if login.who == who]
+        return ["; ".join(login.cookies.get(name, "") for name in self.needed) for login in right]
 
     def table(self, rows: list[Attack]) -> Evidence:
         columns = ["attack", "reply of /callback", "who is in"]

@@ -10,6 +10,7 @@ from grader.checks.authentication.browser import _rewritten
 from grader.checks.authentication.close_the_hole import History as Closed
 from grader.checks.authentication.close_the_hole import Try
 from grader.checks.authentication.forgery import Mint
+from grader.checks.authentication.oauth_guesses import ELSEWHERE
 from grader.checks.authentication.oauth_scenes import SAID
 from grader.checks.authentication.refresh import doubled, survived
 from grader.checks.authentication.second_step import ADA, HOLE, MALLORY
@@ -122,6 +123,7 @@ def test_every_attack_on_a_login_elsewhere_gets_past_a_variant_that_names_it():
         "1, as a cookie",
         "the state of Alice's login, as a cookie",
         "the code of Alice's login, as a cookie",
+        ELSEWHERE,
     ]
     quotes = quoted_in_rejects("oauth_callback")
     assert [a for a in attacks if not any(q.split(":")[0] in a for q in quotes)] == []

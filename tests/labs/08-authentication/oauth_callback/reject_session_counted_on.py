@@ -1,4 +1,4 @@
-# fails: session_cannot_be_guessed -- "two sessions differ in"
+# fails: session_cannot_be_guessed -- "the cookie that another process gave Alice" "do whatever your code does: count"
 import itertools
 
 

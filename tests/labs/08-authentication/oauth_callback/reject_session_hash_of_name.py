@@ -1,4 +1,4 @@
-# fails: session_cannot_be_guessed -- "the same cookie from another process" "hash names"
+# fails: session_cannot_be_guessed -- "the cookie that another process gave Alice, with other secrets" "hash names"
 def oauth_callback(providers, http, clock) -> FastAPI:
     app = FastAPI()
     logins, sessions = {}, {}

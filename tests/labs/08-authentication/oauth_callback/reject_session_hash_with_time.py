@@ -1,4 +1,4 @@
-# fails: session_cannot_be_guessed -- "the same cookie from another process" "look at a clock"
+# fails: session_cannot_be_guessed -- "the cookie that another process gave Alice, with other secrets" "look at a clock"
 def oauth_callback(providers, http, clock) -> FastAPI:
     app = FastAPI()
     logins, sessions = {}, {}

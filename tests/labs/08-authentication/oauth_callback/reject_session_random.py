@@ -1,4 +1,4 @@
-# fails: session_cannot_be_guessed -- "where `random` was in the same state"
+# fails: session_cannot_be_guessed -- "with `random` in the same state"
 import random
 import string
 
