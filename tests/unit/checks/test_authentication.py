@@ -53,6 +53,13 @@ def test_without_signatures_nothing_else_counts():
     assert found["meant_for_us"] == found["refuses_properly"] == "SKIP"
 
 
+def test_refusing_one_of_ours_that_is_seldom_met_fails_its_property_alone():
+    history = tokens()
+    history.of("unusual")[0].reply = ("raised", "InvalidToken", False)
+    found = outcomes("verify_token", history)
+    assert [name for name, outcome in found.items() if outcome != "PASS"] == ["lets_unusual_ones_in"]
+
+
 def test_a_none_and_a_bug_are_no_refusals():
     for reply in (("returned", None, False), ("raised", "KeyError", True)):
         found = outcomes("verify_token", tokens(key=reply))
