@@ -106,7 +106,7 @@ def verify_password(conn: psycopg.Connection, email: str, password: str) -> bool
 # - A success is no failure, forgets the failures for its email, and leaves those from its `ip` as they are: an attacker has an account as well.
 # - No two attempts at the same moment get more guesses than there are left: where one is left one wrong password is compared, and the other attempt is refused. Attempts for different emails from different places never wait for each other.
 # - When a process dies between any two commands, nobody is shut out for longer than these 15 minutes.
-# - What was typed as a password is stored and printed nowhere, nor is a fast hash of it.
+# - What was typed as a password is stored and printed nowhere, nor is a part, an encoding or a fast hash of it.
 #
 # Example: five wrong passwords for `ada@shop.example` raise `InvalidCredentials`; then the right one raises `TooManyAttempts` with `retry_after` 893.0.
 

@@ -7,13 +7,39 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from grader.checks.authentication.holdings import in_redis
 from grader.checks.running import Reply
 
 DRIVER = '''
-import builtins as _builtins
+import contextlib as _contextlib
 
-def __knock__(conn, redis, clock, attempts):
+
+@_contextlib.contextmanager
+def __same_chance__(number):
+    """All randomness is that of `number`, also what the system is asked for."""
+    import os, random
+
+    stream, real, state = random.Random(number), os.urandom, random.getstate()
+    places = [(os, "urandom"), (random, "_urandom")]
+    places += [(globals(), name) for name, value in globals().items() if value is real]
+    def put(function):
+        for place, name in places:
+            place.update({name: function}) if isinstance(place, dict) else setattr(place, name, function)
+    random.seed(number)
+    put(lambda size: stream.randbytes(size))
+    try:
+        yield
+    finally:
+        put(real)
+        random.setstate(state)
+
+
+def __knock__(conn, redis, clock, attempts, spare=False, chance=None):
     """Makes each attempt on the connection as a pool hands it out; how it was answered, as plain values."""
+    __work__["spare"] = spare
+    if chance is not None:
+        with __same_chance__(chance):
+            return __knock__(conn, redis, clock, attempts, spare)
     answers = []
     conn.close = lambda: None  # a pool's connection outlives `with conn:`
     for email, password, ip in attempts:
@@ -36,6 +62,9 @@ def __knock__(conn, redis, clock, attempts):
             conn.rollback()
     return answers
 '''
+
+
+_OTHERS = str.maketrans("0123456789", "1234567890")
 
 
 @dataclass(frozen=True)
@@ -130,6 +159,12 @@ class People:
         name = email.split("@", maxsplit=1)[0].lower().rstrip("0123456789")
         return Attempt(f"{name}, a wrong password", email, self.passwords[-1], ip or self.host())
 
+    def twins(self) -> tuple[str, str]:
+        """Two passwords of one kind that have no character in common at any place."""
+        self._tried += 1
+        number = self._number + self._tried
+        return f"Quiet-Lantern-{number}", f"Brown-Saddles-{str(number).translate(_OTHERS)}"
+
     def traces(self) -> list[str]:
         """What must be found nowhere: the passwords typed, and what is as good to somebody with a list of words."""
         digests = [
@@ -142,15 +177,4 @@ class People:
 
 def contents(cache: Any) -> str:
     """All keys of a Redis and what they hold, as text."""
-    readers = {
-        "string": cache.get,
-        "hash": cache.hgetall,
-        "list": lambda k: cache.lrange(k, 0, -1),
-        "set": cache.smembers,
-        "zset": lambda k: cache.zrange(k, 0, -1),
-    }
-    found = []
-    for key in cache.scan_iter(count=1000):
-        read = readers.get(cache.type(key).decode())
-        found.append(repr((key, read(key) if read else "")))
-    return "\n".join(found)
+    return "\n".join(in_redis(cache))

@@ -3,12 +3,14 @@
 `DRIVER` runs after the answer's source. It counts where argon2-cffi (and with it pwdlib) enters its C library, and
 replaces cryptography's class by one that counts. `__work__["between"]`, if set, is called once, before the next
 *new* hash is computed: the moment between reading an old hash and storing its successor. `__work__["costs"]` names
-the parameters of each: "m=1024,t=1,p=1".
+the parameters of each: "m=1024,t=1,p=1". With `__work__["spare"]` a dear computation is counted and not made: a new hash
+is made of the cheapest kind, and what is compared with a dear one does not match.
 """
 
 DRIVER = '''
 import argon2.low_level as _low_level
-__work__ = {"hashes": 0, "checks": 0, "between": None, "told": None, "costs": []}
+__work__ = {"hashes": 0, "checks": 0, "between": None, "told": None, "costs": [], "spare": False}
+_DEAR = 16 * 1024  # KiB times passes
 
 def _cost(memory, passes, lanes):
     __work__["costs"].append(f"m={memory},t={passes},p={lanes}")
@@ -16,6 +18,14 @@ def _cost(memory, passes, lanes):
 def _cost_of(stored):
     stored = stored.decode("ascii", "replace") if isinstance(stored, bytes) else str(stored)
     __work__["costs"].append(next((part for part in stored.split("$") if part.startswith("m=")), ""))
+
+def _spared(memory, passes, *_):
+    return __work__["spare"] and int(memory or 0) * int(passes or 0) >= _DEAR
+
+def _spared_of(stored):
+    stored = stored.decode("ascii", "replace") if isinstance(stored, bytes) else str(stored)
+    parts = dict(part.split("=", 1) for part in ",".join(stored.split("$")).split(",") if "=" in part[1:2])
+    return _spared(*(part if part.isdigit() else 0 for part in (parts.get("m", ""), parts.get("t", ""))))
 
 def _hashed(*cost):
     __work__["hashes"] += 1
@@ -32,27 +42,37 @@ class _Counting:
         if name in ("argon2_hash", "argon2_ctx"):
             def counted(*args):
                 at = args[0]
-                _hashed(*((at.m_cost, at.t_cost, at.lanes) if name == "argon2_ctx" else (args[1], at, args[2])))
+                cost = (at.m_cost, at.t_cost, at.lanes) if name == "argon2_ctx" else (args[1], at, args[2])
+                _hashed(*cost)
+                if _spared(*cost):
+                    if name == "argon2_ctx":
+                        at.m_cost, at.t_cost = 8 * at.lanes, 1
+                    else:
+                        args = (1, 8 * args[2], *args[2:])
                 return found(*args)
             return counted
         if name == "argon2_verify":
             def counted(*args):
                 __work__["checks"] += 1
-                _cost_of(_low_level.ffi.string(args[0]))
-                return found(*args)
+                stored = _low_level.ffi.string(args[0])
+                _cost_of(stored)
+                return self._library.ARGON2_VERIFY_MISMATCH if _spared_of(stored) else found(*args)
             return counted
         return found
 
 _low_level.lib = _Counting(_low_level.lib)
 
 import cryptography.hazmat.primitives.kdf.argon2 as _kdf
+from cryptography.exceptions import InvalidKey as _InvalidKey
 _Argon2id = _kdf.Argon2id
 
 class _CountingArgon2id:
     def __init__(self, *args, **kwargs):
-        self._made = _Argon2id(*args, **kwargs)
         given = dict(zip(("salt", "length", "iterations", "lanes", "memory_cost"), args)) | kwargs
         self._costs = given.get("memory_cost"), given.get("iterations"), given.get("lanes")
+        if _spared(*self._costs[:2]):
+            args, kwargs = (), given | {"memory_cost": 8 * given["lanes"], "iterations": 1}
+        self._made = _Argon2id(*args, **kwargs)
     def derive(self, *args):
         _hashed(*self._costs)
         return self._made.derive(*args)
@@ -66,7 +86,10 @@ class _CountingArgon2id:
     @classmethod
     def verify_phc_encoded(cls, *args, **kwargs):
         __work__["checks"] += 1
-        _cost_of((*args[1:2], kwargs.get("phc_encoded", ""))[0])
+        stored = (*args[1:2], kwargs.get("phc_encoded", ""))[0]
+        _cost_of(stored)
+        if _spared_of(stored):
+            raise _InvalidKey("Argon2 hashes do not match.")
         return _Argon2id.verify_phc_encoded(*args, **kwargs)
 
 _kdf.Argon2id = _CountingArgon2id

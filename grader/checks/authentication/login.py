@@ -18,6 +18,7 @@ from grader.checks.authentication.login_street import (
     History,
     Street,
 )
+from grader.checks.authentication.login_twins import compare
 from grader.checks.authentication.unit import lab
 from grader.checks.concurrency import all_end, covered, holds
 from grader.checks.exercise import Ruling, fail, unknown
@@ -49,13 +50,16 @@ def login(answer: Answer, bench: Bench) -> History:
         one_by_one(street)
         if history.hung or "time" not in history.series:
             return history
+        compare(street)
+        if history.hung:
+            return history
         races(street)
         crash(street)
         ada, bob = street.people.ada, street.people.bob
         history.unrelated = street.rehearsal.play(
             "two people, from two places",
             [street.part(street.people.wrong(ada)), street.part(street.people.right(bob))],
-            reset=street.together.start_over(),
+            reset=street.together.start_over(street.tables),
             max_switches=1,
         )
     return history
@@ -294,15 +298,25 @@ def others_go_on(history: History) -> Ruling:
     misconception="What people type as a wrong password is their right one with a slip, or their password somewhere else.",
 )
 def passwords_go_nowhere(history: History) -> Ruling:
-    """No password that was typed is found in Redis, in the output or in an error."""
+    """No password that was typed is found in Redis, in a table, in the output or in an error, in whatever form."""
     spoken = [
         t
         for found in history.series.values()
         for t in found
-        if t.attempt.password and t.attempt.password in t.text
+        if len(t.attempt.password) >= TELLING and t.attempt.password in t.text
     ]
     if spoken:
         return fail("errors without the password", spoken[0].said())
-    return not history.leaks or fail(
-        "no trace of a password, nor of a fast hash of one", f"found in {history.leaks[0]}"
-    )
+    if history.leaks:
+        return fail("no trace of a password, nor of a fast hash of one", f"found in {history.leaks[0]}")
+    if history.depends:
+        return fail(
+            "what is kept and said after an attempt does not depend on the password",
+            f"the same attempts were made with another password, from the same state: {history.depends} is another",
+            ANY_FORM,
+        )
+    return history.compared or unknown("The attempts did not come to an end, so no two were compared.")
+
+
+TELLING = 8  # characters: a shorter password may stand in any text
+ANY_FORM = "A part of it, an encoding or a fast hash leads a thief of it back to the password."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from grader.checks.authentication.attempts import Attempt, told
 from grader.checks.authentication.login_street import (
     ADDRESS_LIMIT,
+    COST,
     LIMIT,
     RIGHT,
     SLACK,
@@ -30,6 +31,8 @@ def one_by_one(street: Street) -> None:
     )
     if len(plain) < 6 or not history.let_in(plain[RIGHT]) or not plain[WRONG].refused:
         return
+    # The price of each is known by now; hundreds of dear ones tell nothing more.
+    street.spare = any(cost != COST for one in plain for cost in one.costs)
     series: dict[str, list[Attempt]] = {}
     spelled = [ada, ada.upper(), ada.title(), ada, ada.capitalize()]
     series["account"] = [
@@ -167,7 +170,7 @@ def crash(street: Street) -> None:
     history.crash = street.rehearsal.crash(
         "a guess whose process dies",
         street.part(people.wrong(ada, host)),
-        reset=street.together.start_over(),
+        reset=street.together.start_over(street.tables),
         recover=afterwards,
         observe=lambda: said,
         faults="!",

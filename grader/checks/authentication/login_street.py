@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 
 import argon2
 
-from grader.checks.authentication.attempts import DRIVER, Attempt, People, Told, contents, told
+from grader.checks.authentication.attempts import DRIVER, Attempt, People, Told, told
 from grader.checks.authentication.hash_work import DRIVER as COUNTING
+from grader.checks.authentication.holdings import in_redis, in_tables, tables
 from grader.checks.concurrency import CONN, Part, Scene
 from grader.checks.concurrency.joined import Together
 from grader.checks.exercise import NotAnswered, Ruling, fail, unknown
 from grader.checks.running import Answer, Bench, Resource
+from grader.checks.tables import Tables
 from grader.verdict import Evidence
 
 SCHEMA = """
@@ -34,6 +36,8 @@ class History:
     series: dict[str, list[Told]] = field(default_factory=dict)
     ids: dict[str, int] = field(default_factory=dict)
     leaks: list[str] = field(default_factory=list)  # where a password was found
+    compared: bool = False  # the same attempts were made with two passwords
+    depends: str = ""  # what was another after those
     races: list[Scene] = field(default_factory=list)
     crash: Scene | None = None
     unrelated: Scene | None = None
@@ -99,30 +103,36 @@ class Street:
     def __init__(self, answer: Answer, bench: Bench) -> None:
         random = bench.random("login")
         self.database = bench.database("empty")
-        self.database.connection("learner").execute(SCHEMA)
         self.people = People(random)
         number = random.randrange(100, 999)
         self.history = History(ids={self.people.ada: number, self.people.bob: number + 1})
         cheap = argon2.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
         hashes = {email: cheap.hash(self.people.password(email)) for email in self.history.ids}
-        for id, (email, stored) in enumerate([*hashes.items(), (self.people.closed, "!")], number):
-            self.database.execute("INSERT INTO public.accounts VALUES (%s, %s, %s)", id, email, stored)
+        rows = [
+            f"INSERT INTO public.accounts VALUES ({id}, '{email}', '{stored}')"
+            for id, (email, stored) in enumerate([*hashes.items(), (self.people.closed, "!")], number)
+        ]
+        self.tables = Tables(self.database, SCHEMA, ";".join(rows))
         self.together = Together(answer, bench, self.database, driver=COUNTING + DRIVER)
         path = self.together.clock.serve(bench.scratch(), "login")
         self.clock = Resource("clock", path, id="clock")
         self.rehearsal, self.cache = self.together.rehearsal, self.together.cache
         self.outputs: list[str] = []
+        self.spare = False  # dear computations have been seen: no more of them
 
-    def part(self, *attempts: Attempt) -> Part:
+    def part(self, *attempts: Attempt, chance: int | None = None) -> Part:
         given = [[a.email, a.password, a.ip] for a in attempts]
-        return Part("__knock__", CONN, self.together.redis, self.clock, given)
+        return Part("__knock__", CONN, self.together.redis, self.clock, given, self.spare, chance)
 
-    def try_all(self, *attempts: Attempt) -> list[Told]:
-        """One process makes these attempts, one after the other; those that were answered."""
+    def try_all(self, *attempts: Attempt, chance: int | None = None) -> list[Told]:
+        """One process makes these attempts, one after the other; those that were answered.
+
+        chance: all randomness that the process draws meanwhile is that of this number.
+        """
         found: list[Told] = []
         for first in range(0, len(attempts), AT_A_TIME):
             some = attempts[first : first + AT_A_TIME]
-            reply = self.rehearsal.rescue(self.part(*some), timeout=20.0)
+            reply = self.rehearsal.rescue(self.part(*some, chance=chance), timeout=20.0)
             if reply.error is not None and reply.error.kind == "not_answered":
                 raise NotAnswered
             self.outputs.append(reply.output)
@@ -138,11 +148,11 @@ class Street:
         return found
 
     def forget(self) -> None:
-        """An empty Redis."""
-        self.together.start_over()()
+        """Nobody has failed yet: an empty Redis, and the rows the accounts began with and no others."""
+        self.together.start_over(self.tables)()
 
     def as_now(self) -> Callable[[], None]:
-        """A reset: brings Redis back to what it holds now."""
+        """A reset: brings Redis and all tables, the answer's own too, back to what they hold now."""
         held = [(k, self.cache.dump(k), self.cache.pexpiretime(k)) for k in self.cache.scan_iter(count=1000)]
 
         def put_back() -> None:
@@ -151,11 +161,22 @@ class Street:
                     pipe.restore(key, max(int(moment), 0), value, absttl=True)
                 pipe.execute()
 
-        return self.together.start_over(put_back)
+        return self.together.start_over(put_back, self.rehearsal.keep(tables(self.database)))
+
+    def set_hash(self, email: str, stored: str) -> None:
+        self.tables.write("UPDATE public.accounts SET password_hash = %s WHERE email = %s", stored, email)
+
+    def holdings(self) -> dict[str, list[str]]:
+        """What is kept, by where it is, as single values."""
+        return {"what Redis holds": in_redis(self.cache), "what the tables hold": in_tables(self.database)}
 
     def look_for_passwords(self) -> None:
-        text, traces = contents(self.cache), self.people.traces()
-        if any(trace in text for trace in traces):
-            self.history.leaks.append("Redis")
-        if any(trace in text for trace in traces for text in self.outputs):
-            self.history.leaks.append("what the call printed")
+        traces = self.people.traces()
+        for where, texts in {
+            "Redis": in_redis(self.cache),
+            "a table": in_tables(self.database),
+            "what the call printed": self.outputs,
+        }.items():
+            text = "\n".join(texts)
+            if any(trace in text for trace in traces):
+                self.history.leaks.append(where)

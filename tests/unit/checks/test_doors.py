@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from grader.checks.authentication import api_keys, lab, sessions
+from grader.checks.authentication import api_keys, lab, login_twins, sessions
 from grader.checks.authentication.api_keys_counter import History as Keys
 from grader.checks.authentication.api_keys_counter import Key, Said
 from grader.checks.authentication.attempts import Attempt, Told
@@ -61,7 +61,7 @@ def told(word: str, email: str = ADA, left: float = WINDOW) -> Told:
 
 
 def door() -> Attempts:
-    history = Attempts(ids=dict(NUMBERS))
+    history = Attempts(ids=dict(NUMBERS), compared=True)
     words = {
         "account": ["denied"] * LIMIT + ["throttled"] * 2 + ["in"],
         "nobody": ["denied"] * LIMIT + ["throttled"],
@@ -122,6 +122,27 @@ def test_one_attempt_answered_otherwise_fails_what_it_must(name):
     found = outcomes("login", history)
     fails = [n for n, outcome in found.items() if outcome == "FAIL"]
     assert fails == wanted
+
+
+def test_what_depends_on_the_password_is_a_trace_of_it():
+    history = door()
+    history.depends = "what Redis holds"
+    assert failed("login", history) == ["passwords_go_nowhere"]
+    history.depends, history.compared = "", False
+    assert outcomes("login", history)["passwords_go_nowhere"] == "UNKNOWN"
+
+
+def test_what_only_time_or_chance_make_equal_is_no_trace():
+    """The second and the third time with the other password."""
+
+    def found(*texts: str) -> str:
+        return login_twins.dependent(*({"Redis": set(text.split())} for text in texts))
+
+    assert found("a 1 x9", "a 2 y9", "a 3 y9", "a 4 x9") == "Redis"
+    assert found("1", "2", "3", "4") == ""
+    assert found("07", "07", "08", "08") == ""
+    assert found("07", "08", "08", "09") == ""  # seconds of a clock that the judge does not keep
+    assert found("a", "b", "a", "b") == ""  # every other time
 
 
 def test_a_guess_too_many_a_door_that_stays_shut_and_one_that_makes_others_wait():
