@@ -29,7 +29,7 @@
 # - Every character counts, the 131st too, and so do capitals and spaces at the ends. But text is text: a password is the same whether its accents come composed (NFC) or decomposed (NFD).
 # - Some rows are old: `sha256$<salt>$<hex>`, where `hex` is the hexadecimal SHA-256 of the salt's text followed by the password, in UTF-8; others are Argon2 hashes cheaper than the above. Both are still valid. When their owner logs in with the right password the row is **upgraded** to a hash as above; a wrong one changes nothing.
 # - If the password is changed while such a login is being worked on, the change stays.
-# - A row may hold what is no hash at all, such as `!` for a closed account: that matches nothing, and is no error.
+# - A row may hold what is no hash at all, such as `!` for a closed account, an empty text or `sha256$x`: that matches nothing, and is no error.
 # - Argon2 is computed **once** by `store_password`, and once by `verify_password`; a second time only to replace a cheap Argon2 hash. A login that upgrades nothing writes nothing.
 #
 # Example: with `ada@example.com` stored as `sha256$ab12$...`, the right password gives `True` and leaves `$argon2id$v=19$m=65536,t=3,p=4$...`.
@@ -63,9 +63,9 @@ def verify_password(conn: psycopg.Connection, email: str, password: str) -> bool
         row = conn.execute("SELECT password_hash FROM credentials WHERE email = %s", [email]).fetchone()
     known = row[0] if row else "!"
     if known.startswith("sha256$"):
-        _, salt, digest = known.split("$")
+        salt, _, digest = known.removeprefix("sha256$").partition("$")
         typed = hashlib.sha256((salt + password).encode()).hexdigest()
-        matches, outdated = hmac.compare_digest(typed, digest), True
+        matches, outdated = hmac.compare_digest(typed.encode(), digest.encode()), True
     elif HASHER.identify(known):
         matches, outdated = HASHER.verify(text, known), HASHER.check_needs_rehash(known)
     else:

@@ -23,7 +23,7 @@ def verify_password(conn, email, password):
     if row is None:
         return False
     parts = row[0].split("$")
-    if parts[0] == "sha256":
+    if parts[0] == "sha256" and len(parts) == 3:
         good = hashlib.sha256((parts[1] + password).encode()).hexdigest() == parts[2]
         old = True
     elif row[0].startswith("$argon2id$"):

@@ -21,7 +21,7 @@ def verify_password(conn, email, password):
                 return False
             stored = row["password_hash"]
             if stored.startswith("sha256$"):
-                salt, hexa = stored[7:].split("$")
+                salt, _, hexa = stored[7:].partition("$")
                 if hashlib.sha256(salt.encode() + password.encode()).hexdigest() != hexa:
                     return False
             else:

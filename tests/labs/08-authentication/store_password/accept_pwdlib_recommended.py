@@ -11,7 +11,8 @@ class OldSha256:
         raise RuntimeError("no new hashes of this kind")
 
     def verify(self, password, hash):
-        _, salt, digest = hash.split("$")
+        password = unicodedata.normalize("NFC", password)  # as keyboards send it, and as these hashes were made
+        salt, _, digest = hash.removeprefix("sha256$").partition("$")
         return secrets.compare_digest(hashlib.sha256(f"{salt}{password}".encode()).hexdigest(), digest)
 
     def check_needs_rehash(self, hash):

@@ -14,7 +14,8 @@ def verify_password(conn, email, password):
     row = conn.execute("SELECT password_hash FROM credentials WHERE email = %s", (email,)).fetchone()
     if row is None or "$" not in row[0]:
         return False
-    kind, salt, digest = row[0].split("$")[:3]
+    kind, _, rest = row[0].partition("$")
+    salt, _, digest = rest.partition("$")
     if kind == "sha256":
         return hashlib.sha256((salt + password).encode()).hexdigest() == digest
     if kind != "scrypt":

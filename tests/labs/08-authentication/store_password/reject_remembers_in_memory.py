@@ -29,7 +29,7 @@ def verify_password(conn, email, password):
     if seen.get(stored) == clean(password):
         return True
     if stored.startswith("sha256$"):
-        _, salt, digest = stored.split("$")
+        salt, _, digest = stored.removeprefix("sha256$").partition("$")
         good = hmac.compare_digest(hashlib.sha256((salt + password).encode()).hexdigest(), digest)
         old = True
     else:

@@ -23,5 +23,5 @@ def verify_password(conn, email, password):
             return False
     if "$" not in row[0]:
         return False
-    _, salt, digest = row[0].split("$")
+    salt, _, digest = row[0].removeprefix("sha256$").partition("$")
     return _hash(salt, password) == digest

@@ -23,7 +23,7 @@ def verify_password(conn, email, password):
         return False
     stored = row[0]
     if stored.startswith("sha256$"):
-        _, salt, digest = stored.split("$")
+        salt, _, digest = stored.removeprefix("sha256$").partition("$")
         good = hmac.compare_digest(hashlib.sha256((salt + password).encode()).hexdigest(), digest)
         old = True
     else:
