@@ -799,13 +799,13 @@ def break_in(client: httpx.Client) -> str | None:
 #
 # The same shop, the same tables, and now it is yours. Write the function behind `POST /code` again: `close_the_hole(conn, form, clock)` returns the id of the customer who is in, and `None` for nobody.
 #
-# The shop opens `conn` for each form, commits when your function returns, and rolls back when it raises. `InvalidCredentials` (or another error of `grader.shop.errors`) is a refusal like `None`; any other exception is answered 500. `form` is the JSON object that was sent, whatever is in it: `{"ticket": "...", "email": "...", "code": "..."}`.
+# The shop opens `conn` for each form, commits when your function returns, and rolls back when it raises. `InvalidCredentials` (or another error of `grader.shop.errors`) is a refusal like `None`; any other exception is answered 500. `form` is the JSON object that was sent, whatever is in it: `{"ticket": "...", "email": "...", "code": "..."}`. What no database takes as text, such as a NUL character, the shop has refused before.
 #
 # - A ticket lets in the customer it was made for, with its own code: all six digits, as text, nothing less and nothing else. The address in the form decides nothing.
 # - It works once, and for ten minutes of `clock`.
 # - After five wrong codes it is over, for the right one too; after four it is not. Other tickets of the same customer are not touched by that.
 # - At the same moment one code lets one in, and two wrong codes count as two.
-# - Forms that hold something else in place of a ticket or a code, or nothing, are refused.
+# - Forms that hold something else in place of a ticket or a code, or nothing, are refused; a space more, other digits or other capitals are something else too.
 #
 # Example: Mallory's ticket with Mallory's code and `"email": "ada@example.com"` gives Mallory's id, or `None`.
 

@@ -24,6 +24,7 @@ OPEN = """
 def __open__(listener, url, clock):
     return __serve__(listener, "__shop__", url, clock, close_the_hole)
 """
+FULL_WIDTH = {ord("0") + n: 0xFF10 + n for n in range(10)}
 MOST_RUNS = 40
 MOST_GUESSES = 5
 IDS = {ADA: 11, BOB: 12, MALLORY: 13}
@@ -179,6 +180,9 @@ def _attacks(door: Door, place: Served, history: History) -> None:
         ("all digits of the code but the last", lambda code: code[:-1]),
         ("a text with many codes, the right one among them", lambda code: f"{wrong(code)} {code} 000000"),
         ("a list with the right code in it", lambda code: [wrong(code), code]),
+        ("six digits as a number", int),
+        ("its code with a space after it", lambda code: f"{code} "),
+        ("its code in full-width digits", lambda code: code.translate(FULL_WIDTH)),
         ("six underscores for a code", lambda code: "______"),
         ("a percent sign for a code", lambda code: "%"),
     ):
@@ -186,6 +190,12 @@ def _attacks(door: Door, place: Served, history: History) -> None:
         send("code", what, {**form, "code": of(form["code"])})
     for what, code in (("its code without the zeros before it", "3518"), ("its code as a number", 3518)):
         send("code", what, {**door.ticket(code="003518"), "code": code})
+    for what, named in (
+        ("its ticket in capitals", str.upper),
+        ("its ticket with a space after it", lambda ticket: f"{ticket} "),
+    ):
+        form = door.ticket()
+        send("code", what, {**form, "ticket": named(form["ticket"])})
     form = door.ticket()
     del form["code"]
     send("code", "no code at all", form)
@@ -202,6 +212,7 @@ def _attacks(door: Door, place: Served, history: History) -> None:
     for what, form in (
         ("an empty form", {}),
         ("a ticket that is none", {"ticket": "x", "email": ADA, "code": "000000"}),
+        ("a ticket with a NUL character", {"ticket": "x\x00y", "email": ADA, "code": "000000"}),
         ("null for a ticket", {"ticket": None, "email": ADA, "code": "000000"}),
         ("a list for a ticket", {"ticket": ["x"], "email": ADA, "code": "000000"}),
         ("an object for a ticket", {"ticket": {"x": 1}, "email": ADA, "code": "000000"}),
@@ -315,7 +326,7 @@ def ticket_says_who(history: History) -> Ruling:
     misconception="Begins with, contains and looks like are not equal: compare all of the code of this ticket, as text.",
 )
 def whole_code(history: History) -> Ruling:
-    """Only the code of this very ticket opens it, all six digits and nothing else."""
+    """Only a ticket's own name and its own code, all six digits and nothing else, open an account."""
     return _none_gets_in(history, "code")
 
 

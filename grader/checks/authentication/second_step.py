@@ -75,6 +75,12 @@ def __shop__(url, clock_path, decide, issued=lambda *what: None, codes=(), most=
         if not isinstance(form, dict):
             raise HTTPException(422, "a form, please")
         try:
+            text = "".join(value for value in form.values() if isinstance(value, str)).encode()
+        except UnicodeEncodeError:  # half a surrogate pair
+            raise HTTPException(422, "text, please") from None
+        if 0 in text:  # NUL, which no text of Postgres holds
+            raise HTTPException(422, "text, please")
+        try:
             with psycopg.connect(url) as conn:
                 who = decide(conn, form, clock)
         except ShopError:

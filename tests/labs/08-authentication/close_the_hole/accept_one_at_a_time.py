@@ -1,6 +1,8 @@
 # accepts: an advisory lock for the ticket, rows as dictionaries, and the comparison made in Python
 def close_the_hole(conn, form, clock):
-    ticket, code = (str(form.get(name)) for name in ("ticket", "code"))
+    ticket, code = (form.get(name) for name in ("ticket", "code"))
+    if not (type(ticket) is type(code) is str):
+        return None
     with conn.transaction(), conn.cursor(row_factory=dict_row) as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 8))", [ticket])
         found = cursor.execute("SELECT * FROM tickets WHERE ticket = %s", [ticket]).fetchone()
