@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
-
-from grader.checks.caching.place import Asked, Place, asks
+from grader.checks.caching.place import Place, asks
 from grader.checks.caching.unit import lab
 from grader.checks.caching.values import told
+from grader.checks.caching.write_behind import History, Staff, Views, crash, disturb, rows_of
 from grader.checks.exercise import Ruling, fail, unknown
-from grader.checks.running import Answer, Bench, Reply
-from grader.instruments.faults import Sweep, sweep
+from grader.checks.running import Answer, Bench
 from grader.verdict import Evidence
 
 TABLE = """
@@ -23,52 +19,6 @@ CREATE TABLE product_views (
 MANY, PRODUCTS, WRITES = 120, 5, 40
 SOME = 50  # views before a flush that is disturbed
 MOST_LOSS = 20
-PAUSE = 120.0  # seconds until what a dead process held is free again
-DRIVER = """
-def __record__(redis, views):
-    for product_id, customer_id in views:
-        record_view(redis, product_id, customer_id)
-
-
-def __max_loss__():
-    return globals().get("MAX_LOSS", 0)
-"""
-
-Views = list[tuple[int, int]]  # (product, customer), in order
-
-
-def rows_of(views: Views) -> dict[int, tuple[int, int]]:
-    """What the table must say: product -> (views, last customer)."""
-    rows: dict[int, tuple[int, int]] = {}
-    for product, customer in views:
-        rows[product] = (rows.get(product, (0, 0))[0] + 1, customer)
-    return rows
-
-
-@dataclass
-class Meanwhile:
-    """A flush during which, at one of its steps, another view was recorded."""
-
-    step: str
-    wanted: dict[int, tuple[int, int]]
-    found: dict[int, tuple[int, int]]
-    reply: Reply
-    timeline: dict[str, Any]
-
-
-@dataclass
-class History:
-    declared: Any = 0
-    recorded: Reply | None = None
-    flushed: Reply | None = None
-    asked: Asked = field(default_factory=Asked)
-    wanted: dict[int, tuple[int, int]] = field(default_factory=dict)
-    found: dict[int, tuple[int, int]] = field(default_factory=dict)
-    idle: dict[int, tuple[int, int]] = field(default_factory=dict)  # after one more flush, of nothing
-    meanwhile: list[Meanwhile] = field(default_factory=list)
-    orphaned: tuple[int, int] = (0, 0)  # views that a killed process recorded, and how many arrived
-    crashes: Sweep | None = None
-    disorder: str = ""  # where everything arrived but not in order
 
 
 @lab.exercise(
@@ -96,139 +46,27 @@ def record_view(answer: Answer, bench: Bench) -> History:
     views: Views = [(random.choice(products), random.randrange(1, 10_000)) for _ in range(MANY)]
     history = History(wanted=rows_of(views))
     with Place(answer, bench, database) as place:
-        staff: dict[str, Any] = {}
-
-        def worker(name: str) -> Any:
-            if name not in staff or staff[name].dead:
-                staff[name] = place.worker(driver=DRIVER)
-            return staff[name]
-
-        def record(some: Views, by: str = "recorder") -> Reply:
-            reply: Reply = worker(by).call("__record__", place.redis(), some)
-            return reply
-
-        def flush(by: str = "flusher") -> Reply:
-            reply: Reply = worker(by).call("__pooled__", "flush_views", place.conn(), place.redis())
-            return reply
-
-        def rows() -> dict[int, tuple[int, int]]:
-            found = database.query("SELECT product_id, views, last_customer FROM public.product_views")
-            return {product: (count, customer) for product, count, customer in found}
-
-        def reset() -> None:
-            place.cache.flushdb()
-            tables = database.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-            names = ", ".join(f'public."{table}"' for (table,) in tables)
-            database.execute(f"TRUNCATE {names}")
-
-        history.declared = worker("flusher").call("__max_loss__").value
-        history.recorded = record(views)
+        staff = Staff(place, database)
+        history.declared = staff.worker("flusher").call("__max_loss__").value
+        history.recorded = staff.record(views)
         place.journal.clear()
-        history.flushed = flush()
+        history.flushed = staff.flush()
         history.asked = asks(place.journal.steps, place.journal.timeline())
-        history.found = rows()
-        flush()
-        history.idle = rows()
+        history.found = staff.rows()
+        staff.flush()
+        history.idle = staff.rows()
         if judged_counts(history) is not True:
             return history
         some = views[:SOME]
-        reset()
-        record(some, "doomed")
-        staff["doomed"].kill()
-        gathered = [
-            (k, max(place.cache.pexpiretime(k), 0), place.cache.dump(k)) for k in place.cache.scan_iter()
-        ]
-
-        def gather() -> None:
-            reset()
-            for key, until, value in gathered:
-                place.cache.restore(key, until, value, absttl=bool(until))
-
-        flush()
-        history.orphaned = (SOME, sum(count for count, _ in rows().values()))
-        meanwhile(history, place, gather, record, worker, rows, some)
-        history.crashes = crashes(history, place, gather, flush, rows, some, staff)
+        staff.reset()
+        staff.record(some, "doomed")
+        staff.kill("doomed")
+        staff.remember()
+        staff.flush()
+        history.orphaned = (SOME, sum(count for count, _ in staff.rows().values()))
+        disturb(history, staff, some)
+        history.crashes = crash(history, staff, some)
     return history
-
-
-def meanwhile(
-    history: History,
-    place: Place,
-    gather: Callable[[], None],
-    record: Callable[..., Reply],
-    worker: Callable[[str], Any],
-    rows: Callable[[], dict[int, tuple[int, int]]],
-    some: Views,
-) -> None:
-    """A flush is stopped at each of its steps in turn, and a view recorded there."""
-    late = (some[0][0], 77_777)
-    for number in range(25):
-        with place.journal.shielded():
-            gather()
-        place.journal.clear()
-        place.journal.hold(lambda step, n=number: step.number == n)  # type: ignore[misc]
-        pending = worker("flusher").start("__pooled__", "flush_views", place.conn(), place.redis())
-        place.journal.wait(lambda p=pending: bool(place.journal.held()) or p.done())  # type: ignore[misc]
-        held = place.journal.held()
-        if not held:
-            place.journal.let_go()
-            break
-        with place.journal.shielded():
-            record([late])
-        place.journal.note("caller", f"one more view of product {late[0]}, by customer {late[1]}")
-        place.journal.let_go()
-        reply = pending.result()
-        again: Reply = worker("flusher").call("__pooled__", "flush_views", place.conn(), place.redis())
-        history.meanwhile.append(
-            Meanwhile(
-                held[0].text,
-                rows_of([*some, late]),
-                rows(),
-                reply if not reply.ok else again,
-                place.journal.timeline(),
-            )
-        )
-
-
-def crashes(
-    history: History,
-    place: Place,
-    gather: Callable[[], None],
-    flush: Callable[..., Reply],
-    rows: Callable[[], dict[int, tuple[int, int]]],
-    some: Views,
-    staff: dict[str, Any],
-) -> Sweep:
-    """The flushing process is killed after each of its steps; another one flushes again."""
-    bound = history.declared if isinstance(history.declared, int) else 0
-
-    def attempt() -> str:
-        with place.journal.shielded():
-            gather()
-        if not flush().ok:
-            place.journal.note("caller", "another process flushes")
-        assert place.postgres
-        place.postgres.settle()
-        with place.journal.shielded():
-            for _ in range(2):
-                place.clock.advance(PAUSE)
-                flush("heir")
-        found = rows()
-        arrived = sum(count for count, _ in found.values())
-        if abs(arrived - SOME) > bound:
-            word = "lost" if arrived < SOME else "counted twice"
-            return f"{abs(arrived - SOME)} of {SOME} views are {word}, declared were {bound}"
-        if found != rows_of(some) and arrived == SOME and not history.disorder:
-            history.disorder = "after a crash every view has arrived, but not in order"
-        return ""
-
-    return sweep(
-        attempt,
-        place.journal,
-        actions=("crash after",),
-        crash=lambda caller: staff["flusher"].kill(),
-        most_runs=25,
-    )
 
 
 def judged_counts(history: History) -> Ruling:
