@@ -140,7 +140,7 @@ def get_or_compute(redis, key: str, compute, ttl: int = 60, lease: int = 10) -> 
 # - A product that any process has asked for before costs no statement.
 # - Neither does an id that does not exist: however often and by however many processes it is asked for, it costs one query at most, until it is forgotten.
 # - It is forgotten after five minutes at most, and by itself, also while other unknown ids are asked for: a robot that tries one id after the other leaves a bounded amount in Redis, and every key has an expiry.
-# - A product that is inserted later is therefore found within five minutes.
+# - A product that is inserted later is therefore found within five minutes, however often it is asked for meanwhile.
 #
 # Example: four calls for product 9999999, from two processes, cost one SELECT together, and nobody sees a product.
 

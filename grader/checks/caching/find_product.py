@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+from grader.checks.caching.contents import elements
 from grader.checks.caching.place import Asked, Place
 from grader.checks.caching.unit import lab
 from grader.checks.caching.values import nothing, shows, told
@@ -14,6 +15,8 @@ from grader.checks.running import Answer, Bench, Reply
 from grader.verdict import Evidence
 
 FORGOTTEN = 300.0  # seconds after which an absence must be looked up again
+OFTEN = 20.0  # seconds between questions for a product that somebody is waiting for
+FOLD = 2**16 * 5**6  # two ids so far apart are one to whoever folds them into a power of two or of ten
 LATE = 10  # products inserted later: a lifetime around the limit is beyond it every other time
 SCAN, PAUSE = 40, 60.0  # unknown ids asked for, and the seconds between them
 ALLOWED = int(FORGOTTEN / PAUSE) + 3
@@ -26,11 +29,14 @@ class History:
     miss: Reply | None = None
     hit: Reply | None = None
     hit_asked: Asked = field(default_factory=Asked)
+    twin: tuple[str, Decimal] = ("", Decimal(0))
+    twin_found: Reply | None = None  # after the id that is FOLD above its own was asked for
     unknown: list[tuple[Reply, Asked]] = field(default_factory=list)  # the same id, asked by two processes
     for_ever: str = ""  # a key without expiry
     elements: int = -1  # what is left in Redis after many unknown ids
     bytes: int = 0
     inserted: tuple[str, Decimal] = ("", Decimal(0))
+    awaited: Reply | None = None  # of such a product that was asked for again and again
     seen: list[Reply] = field(default_factory=list)  # of products inserted after they were asked for in vain
 
 
@@ -53,12 +59,13 @@ class History:
 def find_product(answer: Answer, bench: Bench) -> History:
     database = bench.database("shop_small")
     random = bench.random("ids")
-    ((known, name, price),) = database.query(
-        "SELECT id, name, price FROM public.products WHERE id = %s", random.randrange(1, 200)
+    (known, *product), (twin, *other) = database.query(
+        "SELECT id, name, price FROM public.products WHERE id = ANY(%s) ORDER BY id",
+        random.sample(range(1, 200), 2),
     )
-    absent, *drawn = random.sample(range(1_000_000, 2_000_000), SCAN + LATE + 1)
+    absent, awaited, *drawn = random.sample(range(1_000_000, 2_000_000), SCAN + LATE + 2)
     late, others = drawn[:LATE], drawn[LATE:]
-    history = History((name, price))
+    history = History(tuple(product), twin=tuple(other))
     with Place(answer, bench, database) as place:
         one, two = place.worker(), place.worker()
 
@@ -70,15 +77,19 @@ def find_product(answer: Answer, bench: Bench) -> History:
         history.unknown = [call(worker, absent) for worker in (one, two, one, two)]
         if not nothing(history.unknown[0][0]):
             return history
-        for id in late:
+        call(one, twin + FOLD)
+        history.twin_found, _ = call(two, twin)
+        for id in (awaited, *late):
             call(one, id)
         history.for_ever = next((k for k, left in place.keys().items() if left is None), "")
         database.execute(
             "INSERT INTO public.products (id, sku, name, category, brand, price) "
             "SELECT id, 'LATE-' || id, 'Late arrival', 'outdoor', 'Velo', 7.25 FROM pg_catalog.unnest(%s::bigint[]) id",
-            late,
+            [awaited, *late],
         )
-        place.clock.advance(FORGOTTEN)
+        for _ in range(round(FORGOTTEN / OFTEN)):
+            place.clock.advance(OFTEN)
+            history.awaited, _ = call(one, awaited)
         history.inserted = ("Late arrival", Decimal("7.25"))
         history.seen = [call(worker, id)[0] for id in late for worker in (one, two)]
         place.cache.flushdb()
@@ -92,17 +103,9 @@ def find_product(answer: Answer, bench: Bench) -> History:
 
 def contents(place: Place) -> tuple[int, int]:
     """How many things stand in Redis, members of collections counted one by one, and their bytes."""
-    counts = {
-        b"string": lambda key: 1,
-        b"hash": place.cache.hlen,
-        b"set": place.cache.scard,
-        b"zset": place.cache.zcard,
-        b"list": place.cache.llen,
-        b"stream": place.cache.xlen,
-    }
     keys = list(place.cache.scan_iter(count=1000))
-    elements = sum(int(counts.get(place.cache.type(key), lambda key: 1)(key)) for key in keys)
-    return elements, sum(int(place.cache.memory_usage(key) or 0) for key in keys)
+    found = sum(elements(place.cache, key) for key in keys)
+    return found, sum(int(place.cache.memory_usage(key) or 0) for key in keys)
 
 
 @find_product.property(
@@ -116,6 +119,14 @@ def right_product(history: History) -> Ruling:
     for reply, _ in history.unknown:
         if not nothing(reply):
             return fail("for an id without product: None, or UnknownProduct", f"the call {told(reply)}")
+    if history.twin_found is not None:
+        reply = history.twin_found
+        if not reply.ok or not shows(reply.value, *history.twin):
+            return fail(
+                f"{history.twin[0]} at {history.twin[1]}, also after an id without product was asked for",
+                f"the call {told(reply)}",
+                "Two ids that share a place in a small memory are still two ids.",
+            )
     return True
 
 
@@ -177,4 +188,12 @@ def later_insert_is_seen(history: History) -> Ruling:
                 f"{history.inserted[0]} at {history.inserted[1]}, inserted {FORGOTTEN / 60:.0f} minutes ago",
                 f"the call {told(reply)}",
             )
+    awaited = history.awaited
+    if awaited is not None and (not awaited.ok or not shows(awaited.value, *history.inserted)):
+        return fail(
+            f"{history.inserted[0]} at {history.inserted[1]}, inserted {FORGOTTEN / 60:.0f} minutes ago and asked for "
+            f"every {OFTEN:.0f} seconds since",
+            f"the call {told(awaited)}",
+            "A marker that each question makes young again never runs out for what is asked for often.",
+        )
     return True if history.seen else unknown("No product was inserted later.")
