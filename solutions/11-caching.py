@@ -304,9 +304,10 @@ choose_policy = {"policy": "allkeys-lfu", "ttl": 3600}
 # `record_view(redis, product_id, customer_id)` gathers a view in Redis.
 # `flush_views(conn, redis)` brings everything gathered so far into `product_views (product_id bigint PRIMARY KEY, views bigint, last_customer bigint)`, which is empty at first, and commits; afterwards it is gone from what is gathered.
 #
-# - Views may be recorded by several processes; a flush runs in one process at a time, not always the same.
+# - Views may be recorded by several processes, also at the same moment; a flush runs in one process at a time, not always the same.
 # - 120 views of 5 products reach the database in at most 40 statements.
 # - A view that is recorded while a flush is under way is counted once, by this flush or by the next.
+# - If a process is killed while it records a view, this one is there as a whole or not at all.
 # - `last_customer` is the customer of the last view recorded for the product.
 # - Bind `MAX_LOSS` to the number of views, 20 at most, that may be lost or counted twice when a process is killed, wherever it is killed; without it, 0 is taken. After a flush was killed another process flushes, two minutes later and once more.
 # - You may create tables of your own; the check empties them between its runs.

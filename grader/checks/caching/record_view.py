@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from grader.checks.caching.contents import piled_up
 from grader.checks.caching.place import Place, asks
+from grader.checks.caching.recorders import bury, overtake
 from grader.checks.caching.unit import lab
 from grader.checks.caching.values import told
-from grader.checks.caching.write_behind import History, Staff, Views, crash, disturb, rows_of
+from grader.checks.caching.write_behind import History, Overtaken, Staff, Views, crash, disturb, rows_of
 from grader.checks.exercise import Ruling, fail, unknown
-from grader.checks.running import Answer, Bench
+from grader.checks.running import Answer, Bench, Reply
 from grader.verdict import Evidence
 
 TABLE = """
@@ -17,6 +19,12 @@ CREATE TABLE product_views (
     last_customer bigint NOT NULL
 )"""
 MANY, PRODUCTS, WRITES = 120, 5, 40
+# Two processes record in turn, the last one having recorded fewer: whoever counts for itself puts them in a wrong order.
+TURNS = (50, 20, 30, 20)
+LEFT_OVER = (
+    MANY // 3
+)  # things that may stay in Redis: a total a product, or what a trim of about the right size leaves
+ENTRY = 16  # bytes of a string that may be one view
 SOME = 50  # views before a flush that is disturbed
 MOST_LOSS = 20
 
@@ -27,7 +35,9 @@ MOST_LOSS = 20
     binds=("record_view", "flush_views"),
     read="11-caching: Write-behind",
     coverage=lambda h: (
-        f"views at each of {len(h.meanwhile)} steps of a flush; {h.crashes}" if h.crashes else ""
+        f"views at each of {len(h.meanwhile)} steps of a flush, {len(h.overtaken)} recorders overtaken or killed; {h.crashes}"
+        if h.crashes
+        else ""
     ),
     hints=(
         "Between reading what has been gathered and removing it, somebody records another view. Where is it afterwards? "
@@ -48,13 +58,14 @@ def record_view(answer: Answer, bench: Bench) -> History:
     with Place(answer, bench, database) as place:
         staff = Staff(place, database)
         history.declared = staff.worker("flusher").call("__max_loss__").value
-        history.recorded = staff.record(views)
+        history.recorded = in_turn(staff, views)
         place.journal.clear()
         history.flushed = staff.flush()
         history.asked = asks(place.journal.steps, place.journal.timeline())
         history.found = staff.rows()
         staff.flush()
         history.idle = staff.rows()
+        history.left = piled_up(place.cache, ENTRY)
         if judged_counts(history) is not True:
             return history
         some = views[:SOME]
@@ -65,8 +76,20 @@ def record_view(answer: Answer, bench: Bench) -> History:
         staff.flush()
         history.orphaned = (SOME, sum(count for count, _ in staff.rows().values()))
         disturb(history, staff, some)
+        history.overtaken = overtake(staff, some) + bury(staff, some)
         history.crashes = crash(history, staff, some)
     return history
+
+
+def in_turn(staff: Staff, views: Views) -> Reply:
+    """Two processes record by turns; the reply of the first call that failed, else of the last."""
+    start = 0
+    for number, count in enumerate(TURNS):
+        reply = staff.record(views[start : start + count], ("recorder", "second")[number % 2])
+        if not reply.ok:
+            break
+        start += count
+    return reply
 
 
 def judged_counts(history: History) -> Ruling:
@@ -79,12 +102,17 @@ def judged_counts(history: History) -> Ruling:
         columns = ["product", "views recorded", "views in the table"]
         table = [[p, wanted.get(p, 0), found.get(p, 0)] for p in sorted(wanted | found)]
         return fail(
-            f"{MANY} views of {PRODUCTS} products in product_views, committed",
+            f"{MANY} views of {PRODUCTS} products, recorded by two processes in turn, in product_views, committed",
             f"{sum(found.values())} views",
             evidence=[Evidence("table", "After a flush", {"columns": columns, "rows": table})],
         )
     if history.idle != history.found:
         return fail("a second flush, of nothing, changes nothing", "the rows have changed")
+    if history.left > LEFT_OVER:
+        return fail(
+            "what has been flushed is gone from what is gathered",
+            f"after {MANY} views were flushed, {history.left} things are left in Redis, and stay",
+        )
     return True
 
 
@@ -128,6 +156,16 @@ def nothing_lost_meanwhile(history: History) -> Ruling:
                 else f"the flush {told(run.reply)}",
                 evidence=[Evidence("timeline", "A view during a flush", run.timeline)],
             )
+    for late in history.overtaken:
+        if not late.killed and (late.trouble or late.arrived not in late.expected):
+            return fail(
+                f"{late.expected[0]} views, once there was another flush",
+                f"{late.trouble or late.arrived}; a record_view was about to {late.step}, while another process "
+                "recorded, flushed, and recorded again",
+                "Whoever reads and then writes puts back what it had read: what others recorded meanwhile is gone, "
+                "and what they flushed is there again.",
+                [Evidence("timeline", "A slow recorder", late.timeline)],
+            )
     return True
 
 
@@ -152,7 +190,28 @@ def order_kept(history: History) -> Ruling:
                 f"after a view recorded just before {run.step} it is another",
                 evidence=[Evidence("timeline", "A view during a flush", run.timeline)],
             )
+    for late in history.overtaken:
+        if not late.killed and late.arrived in late.expected and late.found not in late.wanted:
+            return fail(
+                "last_customer is whoever was recorded last",
+                f"it is another, although one customer recorded the last three views; one was about to {late.step}",
+                evidence=[Evidence("timeline", "A slow recorder", late.timeline)],
+            )
     return not history.disorder or fail("last_customer is whoever was recorded last", history.disorder)
+
+
+def half_recorded(late: Overtaken, bound: int) -> str:
+    """What is wrong after a recorder was killed, "" if nothing is."""
+    fewest, most = late.expected
+    if late.trouble:
+        return f"a call of the others {late.trouble}"
+    if not fewest - bound <= late.arrived <= most + bound:
+        return f"{late.arrived} views arrived, {fewest} were recorded to the end and {most - fewest} was not"
+    if not bound and late.found not in late.wanted:
+        return (
+            "the view is there by half: it is counted, and last_customer is another, or the other way round"
+        )
+    return ""
 
 
 @record_view.property(
@@ -170,6 +229,15 @@ def loss_is_bounded(history: History) -> Ruling:
             f"at most {bound} views are lost when the process that recorded them is killed",
             f"of {recorded} views {arrived} arrived",
         )
+    for late in history.overtaken:
+        if late.killed and (text := half_recorded(late, bound)):
+            return fail(
+                f"at most {bound} views are lost or counted twice, wherever a recorder is killed",
+                f"{text}; the process that recorded a view was killed before {late.step}",
+                "A view is recorded by one step, or by some of which the last makes it count: what is there by half "
+                "belongs to nobody.",
+                [Evidence("timeline", "A recorder that is killed", late.timeline)],
+            )
     assert history.crashes
     worst = history.crashes.counterexample
     if worst is None:

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grader.checks.caching.place import Asked, Place
+from grader.checks.caching.values import told
 from grader.checks.running import Database, Reply
 from grader.instruments.faults import Sweep, sweep
 
 PAUSE = 120.0  # seconds until what a dead process held is free again
+PATIENCE = 1000  # commands; whoever asks more often, two minutes after somebody died, waits for the dead
 MOST_RUNS = 25  # steps of a flush at which something happens
 DRIVER = """
 def __record__(redis, views):
@@ -45,6 +47,32 @@ class Meanwhile:
 
 
 @dataclass
+class Overtaken:
+    """A record_view that was stopped before `step`; or, if `killed`, that ended there with its process.
+
+    wanted: what the table may say; of a view that was killed that it is there, or that it is not.
+    trouble: what a call of the others did, "" if all came back.
+    """
+
+    step: str
+    killed: bool
+    wanted: list[Rows]
+    found: Rows
+    trouble: str
+    timeline: dict[str, Any]
+
+    @property
+    def arrived(self) -> int:
+        return sum(count for count, _ in self.found.values())
+
+    @property
+    def expected(self) -> list[int]:
+        """The fewest views that must be in the table and the most that may."""
+        sums = [sum(count for count, _ in rows.values()) for rows in self.wanted]
+        return [min(sums), max(sums)]
+
+
+@dataclass
 class History:
     declared: Any = 0
     recorded: Reply | None = None
@@ -53,8 +81,10 @@ class History:
     wanted: Rows = field(default_factory=dict)
     found: Rows = field(default_factory=dict)
     idle: Rows = field(default_factory=dict)  # after one more flush, of nothing
+    left: int = 0  # things in Redis after that, where they stay
     meanwhile: list[Meanwhile] = field(default_factory=list)
     orphaned: tuple[int, int] = (0, 0)  # views that a killed process recorded, and how many arrived
+    overtaken: list[Overtaken] = field(default_factory=list)  # recorders
     crashes: Sweep | None = None
     disorder: str = ""  # where everything arrived but not in order
 
@@ -76,9 +106,16 @@ class Staff:
     def kill(self, name: str) -> None:
         self._workers[name].kill()
 
+    def kill_all(self) -> None:
+        for worker in self._workers.values():
+            worker.kill()
+
     def record(self, some: Views, by: str = "recorder") -> Reply:
-        reply: Reply = self.worker(by).call("__record__", self.place.redis(), some)
+        reply: Reply = self.start_record(some, by).result()
         return reply
+
+    def start_record(self, some: Views, by: str) -> Any:
+        return self.worker(by).start("__record__", self.place.redis(), some)
 
     def start_flush(self, by: str = "flusher") -> Any:
         return self.worker(by).start("__pooled__", "flush_views", self.place.conn(), self.place.redis())
@@ -86,6 +123,31 @@ class Staff:
     def flush(self, by: str = "flusher") -> Reply:
         reply: Reply = self.start_flush(by).result()
         return reply
+
+    def turn(self, call: Any) -> str:
+        """Lets a call come to its end, also where it has to wait for whoever is held. Returns what went wrong, or ""."""
+        place = self.place
+        start = len(place.journal.steps)
+
+        def waits() -> bool:
+            blocked = any(step.waiting() for step in place.journal.steps if step.state == "running")
+            return bool(place.clock.sleepers) or blocked
+
+        def endless() -> bool:
+            return len(place.journal.steps) - start > PATIENCE
+
+        while True:
+            place.journal.wait(lambda: call.done() or waits() or endless())
+            if call.done():
+                reply: Reply = call.result()
+                return "" if reply.ok else told(reply)
+            if endless():
+                self.kill_all()
+                return "does not come back"
+            if place.journal.held():  # it holds a lock: then others come after it
+                place.journal.let_go()
+            elif not place.clock.advance_to_next():
+                place.clock.advance(0.5)
 
     def rows(self) -> Rows:
         found = self.database.query("SELECT product_id, views, last_customer FROM public.product_views")
@@ -115,6 +177,9 @@ def disturb(history: History, staff: Staff, some: Views) -> None:
     """A flush is stopped at each of its steps in turn, and a view recorded there."""
     journal = staff.place.journal
     late = (some[0][0], 77_777)
+    staff.place.clock.sleeping = (
+        "hold"  # or whoever waits its turn would let the lease of whoever is held run out
+    )
     for number in range(MOST_RUNS):
         staff.gather()
         journal.clear()
@@ -126,11 +191,14 @@ def disturb(history: History, staff: Staff, some: Views) -> None:
             journal.let_go()
             break
         with journal.shielded():
-            staff.record([late])
+            staff.turn(staff.start_record([late], "recorder"))
         journal.note("caller", f"one more view of product {late[0]}, by customer {late[1]}")
         journal.let_go()
+        staff.turn(pending)
         reply = pending.result()
-        again = staff.flush()
+        once_more = staff.start_flush()
+        staff.turn(once_more)
+        again = once_more.result()
         history.meanwhile.append(
             Meanwhile(
                 held[0].text,
@@ -140,6 +208,7 @@ def disturb(history: History, staff: Staff, some: Views) -> None:
                 journal.timeline(),
             )
         )
+    staff.place.clock.sleeping = "advance"
 
 
 def crash(history: History, staff: Staff, some: Views) -> Sweep:

@@ -157,6 +157,25 @@ def test_losses_are_compared_with_what_was_declared() -> None:
     assert judged("few", 50) is Outcome.FAIL
 
 
+def test_a_view_whose_recorder_was_killed_is_there_as_a_whole_or_not_at_all() -> None:
+    from grader.checks.caching.write_behind import Overtaken
+
+    def judged(*rows: tuple[int, int], declared: int = 0, trouble: str = "") -> Outcome:
+        history = record_view_history(declared, 50, "")
+        wanted = [{7: (3, 2)}, {7: (3, 2), 8: (1, 5)}]
+        found = dict(zip((7, 8), rows, strict=False))
+        history.overtaken = [Overtaken("SET views", True, wanted, found, trouble, {})]
+        return outcomes("record_view", history)["loss_is_bounded"]
+
+    assert judged((3, 2)) is Outcome.PASS
+    assert judged((3, 2), (1, 5)) is Outcome.PASS
+    assert judged((3, 2), (1, 4)) is Outcome.FAIL
+    assert judged((2, 2)) is Outcome.FAIL
+    assert judged((2, 2), declared=1) is Outcome.PASS
+    assert judged((3, 2), (2, 5)) is Outcome.FAIL
+    assert judged((3, 2), trouble="raised KeyError") is Outcome.FAIL
+
+
 def record_view_history(declared: Any, arrived: int, broken: str) -> Any:
     from grader.checks.caching.record_view import History
 
