@@ -177,7 +177,7 @@ def find_product(conn: psycopg.Connection, redis, product_id: int) -> dict | Non
 # - As long as all is well the second call for a product costs no statement.
 # - While Redis is down every call gets the product with one statement.
 # - Any single command to Redis may fail: answered with an error (`LOADING`, `OOM`), never arrived, arrived with its reply lost, or answered with garbage. The caller gets the product with one statement at most, and no key stays in Redis without an expiry.
-# - While Redis hangs, taking commands and answering none, the client gives up on each command after its timeout. Of the caller's time only one such timeout may be spent in a call.
+# - While Redis hangs, taking commands and answering none, the client gives up on each command after its timeout, a tenth of a second. Of the caller's time only one such timeout may be spent in a call, whatever fails.
 # - A minute after Redis is well again, by `time.monotonic()` or `time.time()`, products are cached again.
 #
 # Example: with Redis down, `get_with_fallback(conn, redis, 7)` returns product 7 and raises nothing.

@@ -2,70 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
-
-from grader.checks.caching.place import Asked, Place, asks
+from grader.checks.caching.place import Place
 from grader.checks.caching.unit import lab
-from grader.checks.caching.values import shows, told
+from grader.checks.caching.unwell import RECOVERS, TIMEOUT, Call, Customer, History, one_by_one
+from grader.checks.caching.values import told
 from grader.checks.exercise import Ruling, fail, unknown
-from grader.checks.running import Answer, Bench, Reply, Resource
-from grader.instruments.steps import Action
-
-RECOVERS = 60.0  # seconds
-TIMEOUT = 0.1  # seconds of the client, when Redis hangs
-MOST = 20  # commands that are waited for in vain
-# A client that gives up at once where a real one would after its timeout: there the judge breaks the connection.
-DRIVER = """
-def __impatient__(url):
-    import redis as _redis, redis.connection
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    class Impatient(_redis.connection.UnixDomainSocketConnection):
-        def read_response(self, *args, **kwargs):
-            try:
-                return super().read_response(*args, **kwargs)
-            except _redis.ConnectionError:
-                raise _redis.TimeoutError("Timeout reading from socket") from None
-
-    global __client__
-    __client__ = _redis.Redis.from_url(url, connection_class=Impatient, retry=Retry(NoBackoff(), 0))
-"""
-FAULTS: dict[Action, str] = {
-    "error": "is answered with an error",
-    "cut before": "never arrives, the connection breaks",
-    "cut after": "takes effect, and its reply is lost",
-    "garbage": "is answered with garbage",
-}
-FULL = "OOM command not allowed when used memory > 'maxmemory'."
-
-
-@dataclass
-class Call:
-    """One call. struck: what happened to which step, in words."""
-
-    reply: Reply
-    asked: Asked
-    struck: str = ""
-
-    def right(self, product: tuple[str, Decimal]) -> bool:
-        return self.reply.ok and shows(self.reply.value, *product)
-
-
-@dataclass
-class History:
-    product: tuple[str, Decimal] = ("", Decimal(0))
-    miss: Call | None = None
-    hit: Call | None = None
-    down: list[Call] = field(default_factory=list)
-    hanging: list[Call] = field(default_factory=list)
-    half_way: list[Call] = field(default_factory=list)
-    for_ever: tuple[str, str] = ("", "")  # a key without expiry, and the fault that left it
-    after: list[tuple[str, Call]] = field(
-        default_factory=list
-    )  # the second call once Redis is back, and after what
+from grader.checks.running import Answer, Bench
 
 
 @lab.exercise(
@@ -90,118 +32,34 @@ def get_with_fallback(answer: Answer, bench: Bench) -> History:
     ((name, price),) = database.query("SELECT name, price FROM public.products WHERE id = %s", id)
     history = History((name, price))
     with Place(answer, bench, database) as place:
-        worker = place.worker(driver=DRIVER)
-
-        def call(struck: str = "") -> Call:
-            reply, asked = place.call(worker, "get_with_fallback", place.conn(), place.redis(), id)
-            return Call(reply, asked, struck)
-
-        history.miss, history.hit = call(), call()
-        if not (history.miss.right(history.product) and history.hit.right(history.product)):
-            return history
-        if history.hit.asked.queries:
+        customer = Customer(place, id)
+        history.miss, history.hit = customer.call(), customer.call()
+        if caches.rule(history) is not True:
             return history
 
         def recover(what: str) -> None:
             place.clock.advance(RECOVERS)
-            call()
-            history.after.append((what, call()))
+            customer.call()
+            history.after.append((what, customer.call()))
 
-        for warm in (False, True):
-            steps = len((history.hit if warm else history.miss).asked.commands)
-            for position in range(steps):
-                for action, words in FAULTS.items():
-                    strike(
-                        history, place, worker, id, warm=warm, position=position, action=action, words=words
-                    )
-            place.clock.advance(RECOVERS)
+        one_by_one(history, customer)
         recover("single faults")
         for warm in (False, True):
             place.proxy.up()
             if not warm:
                 place.cache.flushdb()
             place.proxy.down()
-            history.down.append(call("Redis is down"))
+            history.down.append(customer.call("Redis is down"))
         place.proxy.up()
         recover("Redis was down")
         place.cache.flushdb()
-        hang(history, place, worker, id)
+        for _ in range(2):
+            history.hanging.append(customer.hung_up_on())
+            if history.hanging[-1].reply.ended:
+                return history
+            place.clock.advance(RECOVERS)
         recover("Redis was hanging")
     return history
-
-
-def strike(
-    history: History,
-    place: Place,
-    worker: Any,
-    id: int,
-    *,
-    warm: bool,
-    position: int,
-    action: Action,
-    words: str,
-) -> None:
-    """One fault at one command of a call."""
-
-    def ask() -> Reply:
-        reply: Reply = worker.call("__pooled__", "get_with_fallback", place.conn(), place.redis(), id)
-        return reply
-
-    if not warm:
-        place.cache.flushdb()
-    elif not place.cache.dbsize():
-        place.clock.advance(RECOVERS)  # a breaker that was opened is closed again
-        ask()
-    place.proxy.error = FULL if position else "LOADING injected: the server is loading its data"
-    with place.journal.changed:
-        place.journal.clear()
-    redis_steps = 0
-
-    def which(step: Any) -> bool:
-        nonlocal redis_steps
-        if step.lane == "Redis":
-            redis_steps += 1
-            return redis_steps == position + 1
-        return False
-
-    place.journal.hold(which)
-    pending = worker.start("__pooled__", "get_with_fallback", place.conn(), place.redis(), id)
-    place.journal.wait(lambda: bool(place.journal.held()) or pending.done())
-    struck = ""
-    for step in place.journal.held():
-        struck = f"{step.text} {words}"
-        step.act(action)
-    reply = pending.result()
-    place.journal.hold(lambda step: False)
-    steps = place.journal.steps
-    if struck:
-        history.half_way.append(Call(reply, asks(steps, place.journal.timeline()), struck))
-    for key, left in place.keys().items():
-        if left is None and not history.for_ever[0]:
-            history.for_ever = (key, struck)
-    place.journal.clear()
-
-
-def hang(history: History, place: Place, worker: Any, id: int) -> None:
-    """Redis takes commands and answers none; the client gives up on each after its timeout, of virtual time."""
-    worker.call("__impatient__", place.redis().url)
-    redis = Resource("name", "__client__")
-    for _ in range(2):
-        place.journal.clear()
-        place.journal.hold(lambda step: step.lane == "Redis")
-        pending = worker.start("__pooled__", "get_with_fallback", place.conn(), redis, id)
-        for _ in range(MOST):
-            place.journal.wait(lambda p=pending: bool(place.journal.held()) or p.done())  # type: ignore[misc]
-            for step in place.journal.held():
-                place.clock.advance(TIMEOUT)
-                step.cut("before")
-        reply = pending.result()
-        asked = asks(place.journal.steps, place.journal.timeline())
-        history.hanging.append(Call(reply, asked, "Redis hangs"))
-        place.journal.let_go()
-        if reply.ended:
-            return
-        place.clock.advance(RECOVERS)
 
 
 @get_with_fallback.property(weight=0, misconception="Without a hit there is nothing to fall back from.")
@@ -269,17 +127,24 @@ def half_way_is_no_error(history: History) -> Ruling:
     misconception="Each command waits for its own timeout: two of them, or a retry, and the caller waits twice as long.",
 )
 def hanging_costs_one_wait(history: History) -> Ruling:
-    """While Redis takes commands and answers none, a call waits for it once at most."""
+    """While Redis takes commands and answers none, a call waits for it once at most, and no other fault costs more."""
     ruling = answered(history, history.hanging)
     if ruling is not True:
         return ruling
-    waits = max(len(c.asked.commands) for c in history.hanging)
-    call = max(history.hanging, key=lambda c: len(c.asked.commands))
-    if waits > 1:
+    call = max(history.hanging, key=lambda c: len(c.in_vain))
+    if len(call.in_vain) > 1:
         return fail(
             "1 command at most is waited for in vain",
-            f"{waits}: {', '.join(call.asked.commands)}",
+            f"{len(call.in_vain)}: {', '.join(call.in_vain)}",
             evidence=[call.asked.exhibit("Redis does not answer")],
+        )
+    call = max((*history.hanging, *history.down, *history.half_way), key=lambda c: c.waited)
+    if call.waited > TIMEOUT + 0.001:
+        return fail(
+            f"a caller gets the product within {TIMEOUT:g} s, one timeout, although {call.struck}",
+            f"after {call.waited:.3g} s",
+            "Whoever sleeps before falling back lets the caller wait for a cache: the database has the answer now.",
+            [call.asked.exhibit(call.struck)],
         )
     return True
 
