@@ -374,7 +374,7 @@ def flush_views(conn: psycopg.Connection, redis) -> None:
 # Whoever changes a value there calls `changed(key)` on its own cache right after it.
 #
 # - What a process was told a moment ago costs it neither a command to Redis nor a load.
-# - What any process has loaded costs the others no load, for half a minute at least if nothing changes.
+# - What any process has loaded costs the others no load, for half a minute at least if this value does not change; others may.
 # - The process that called `changed(key)` is told the new value from then on.
 # - Every other process is told the new value at the latest five seconds after that, by `time.monotonic()` or `time.time()`. Messages may be lost, so they may help but cannot be all.
 # - That holds in every order, also when the change comes between two steps of a `get`, or a `get` between two steps of `changed`.

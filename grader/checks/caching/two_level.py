@@ -2,76 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
+from grader.checks.caching.levels import BOUND, KEY, MOST, OTHER, Crew, History, Look
 from grader.checks.caching.place import Place
 from grader.checks.caching.unit import lab
-from grader.checks.caching.values import says, told
+from grader.checks.caching.values import told
 from grader.checks.exercise import Ruling, fail, unknown
-from grader.checks.running import Answer, Bench, Reply, Resource
+from grader.checks.running import Answer, Bench
 from grader.verdict import Evidence
 
-BOUND = 5.0  # seconds
 LIVES = 30.0  # seconds an entry in Redis lives at least, if nothing changes
-SOURCE = "the-source-of-truth"
-KEY, OTHER = "product:7", "product:8"
-MOST = 12  # steps of one call at which another may come between
-DRIVER = """
-def __open__(redis, url):
-    from redis import Redis
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    global __cache__
-    source = Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=None)
-    __cache__ = two_level(redis, lambda key: source.get("the-source-of-truth").decode())
-
-
-def __get__(key):
-    return __cache__.get(key)
-
-
-def __changed__(key):
-    return (getattr(__cache__, "changed", None) or getattr(__cache__, "invalidate"))(key)
-"""
-
-
-@dataclass
-class Look:
-    """What one get() returned and what it cost."""
-
-    who: str
-    reply: Reply
-    wanted: str
-    commands: int = 0
-    loads: int = 0
-
-    @property
-    def right(self) -> bool:
-        return self.reply.ok and says(self.reply.value, self.wanted)
-
-
-@dataclass
-class Race:
-    """A change and a get() that met at one step; `looks`: what everybody was told afterwards."""
-
-    story: str
-    own: Look | None
-    looks: list[Look]
-    timeline: dict[str, Any]
-
-
-@dataclass
-class History:
-    looks: list[Look] = field(
-        default_factory=list
-    )  # undisturbed: first, again, another process, a third one later
-    apart: list[Look] = field(default_factory=list)  # of another key, and of the first once more
-    after: list[Look] = field(
-        default_factory=list
-    )  # after a change, at once for who made it, later for the others
-    races: list[Race] = field(default_factory=list)
 
 
 @lab.exercise(
@@ -91,102 +30,39 @@ class History:
 def two_level(answer: Answer, bench: Bench) -> History:
     history = History()
     with Place(answer, bench, sleeping="hold") as place:
-        crew = {who: place.worker(driver=DRIVER) for who in "ABC"}
-
-        def fresh(value: str = "one") -> None:
-            with place.journal.changed:
-                place.journal.let_go()
-                place.journal.clear()
-            place.cache.flushdb()
-            place.cache.set(SOURCE, value)
-            for who, worker in crew.items():
-                redis = Resource("redis", place.proxy.url(who), id=f"r{who}")
-                opened = worker.call("__open__", redis, place.proxy.url(f"source {who}"))
-                if not opened.ok:
-                    history.looks.append(Look(who, opened, value))
-
-        def look(who: str, wanted: str, key: str = KEY) -> Look:
-            before = len(place.journal.steps)
-            reply = crew[who].call("__get__", key)
-            steps = place.journal.steps[before:]
-            return Look(
-                who,
-                reply,
-                wanted,
-                sum(s.caller == who for s in steps),
-                sum(s.caller == f"source {who}" for s in steps),
-            )
-
-        fresh()
+        crew = Crew(place)
+        history.looks = crew.fresh()
         if history.looks:
             return history
-        history.looks = [look("A", "one"), look("A", "one"), look("B", "one")]
+        history.looks = [crew.look("A", "one"), crew.look("A", "one"), crew.look("B", "one")]
         place.clock.advance(LIVES - 1)
-        history.looks.append(look("C", "one"))
+        history.looks.append(crew.look("C", "one"))
         if not all(x.right for x in history.looks):
             return history
-        place.cache.set(SOURCE, "eight")
-        history.apart = [look("C", "eight", OTHER), look("C", "one")]
-        fresh()
+        crew.source("eight")
+        history.apart = [crew.look("C", "eight", OTHER), crew.look("C", "one")]
+        crew.fresh()
         for who in "AB":
-            look(who, "one")
-        place.cache.set(SOURCE, "two")
-        crew["A"].call("__changed__", KEY)
-        history.after = [look("A", "two")]
+            crew.look(who, "one")
+        crew.look("A", "one", OTHER)
+        crew.source("two")
+        crew.changed("A")
+        history.after = [crew.look("A", "two")]
+        history.beside = crew.look("B", "one", OTHER)
         place.clock.advance(BOUND)
-        history.after += [look("B", "two"), look("C", "two"), look("A", "two")]
+        history.after += [crew.look("B", "two"), crew.look("C", "two"), crew.look("A", "two")]
         for warm in (False, True):
             for part in ("get", "changed"):
                 for number in range(MOST):
-                    fresh()
+                    crew.fresh()
                     if warm:
-                        look("B", "one")
+                        crew.look("B", "one")
                         place.clock.advance(BOUND + 0.5)
-                    race = meet(place, crew, look, part, number)
+                    race = crew.meet(part, number)
                     if race is None:
                         break
                     history.races.append(race)
     return history
-
-
-def meet(place: Place, crew: dict[str, Any], look: Any, part: str, number: int) -> Race | None:
-    """Stops B's get(), or A's changed(), before its step `number`, and lets the other one run. None: no such step."""
-    slow, lanes = ("B", ("B", "source B")) if part == "get" else ("A", ("A",))
-    if part == "changed":
-        place.cache.set(SOURCE, "two")
-    first = len([s for s in place.journal.steps if s.caller in lanes])
-
-    def which(step: Any) -> bool:
-        if step.caller not in lanes:
-            return False
-        before = [s for s in place.journal.steps if s.caller in lanes and s is not step]
-        return len(before) - first == number
-
-    place.journal.hold(which)
-    pending = crew[slow].start(f"__{part}__", KEY)
-    place.journal.wait(lambda: bool(place.journal.held()) or pending.done())
-    held = place.journal.held()
-    if not held:
-        place.journal.let_go()
-        pending.result()
-        return None
-    if part == "get":
-        place.cache.set(SOURCE, "two")
-        place.journal.note("source", "the value is now 'two'")
-        crew["A"].call("__changed__", KEY)
-        own = look("A", "two")
-        story = f"B's get() was about to {held[0].text}, when A changed the value"
-    else:
-        look("B", "")
-        own = None
-        story = f"A's changed() was about to {held[0].text}, when B asked"
-    place.journal.let_go()
-    pending.result()
-    place.clock.advance(BOUND)
-    looks = [look(who, "two") for who in "BCA"]
-    return Race(
-        story, own, looks, place.journal.timeline(conclusion="" if all(x.right for x in looks) else "stale")
-    )
 
 
 def wrong(look: Look, when: str) -> Ruling:
@@ -229,6 +105,23 @@ def far_hit_loads_nothing(history: History) -> Ruling:
                 "0 loads, because another process had loaded it", f"process {other.who} loaded it again"
             )
     return True
+
+
+@two_level.property(
+    needs=["far_hit_loads_nothing"],
+    misconception="A change makes one entry wrong. Whoever empties the cache for it, or everything whose name begins "
+    "alike, makes all the others be loaded again.",
+)
+def others_stay(history: History) -> Ruling:
+    """A change of one key costs no load of another one."""
+    beside = history.beside
+    assert beside
+    if beside.loads:
+        return fail(
+            f"0 loads of {OTHER}, which process A had loaded",
+            f"after changed({KEY!r}) process {beside.who} loaded it again",
+        )
+    return beside.right or wrong(beside, f"of {OTHER}, after changed({KEY!r})")
 
 
 @two_level.property(

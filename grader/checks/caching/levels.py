@@ -1,0 +1,164 @@
+"""The scenes of `two_level`: three processes with a cache each, and a change that meets a get() at each of its steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from grader.checks.caching.place import Place
+from grader.checks.caching.values import says
+from grader.checks.running import Reply, Resource
+
+BOUND = 5.0  # seconds
+SLOW = 2.0  # seconds that the held step of a get() takes, a part of the bound
+SOURCE, RETURNS = "the-source-of-truth", "the-source-returns"
+KEY, OTHER = "product:7", "product:70"
+MOST = 12  # steps of one call at which another may come between
+# Loading is two steps, so that the judge can stop it when the value has been read and is not there yet.
+DRIVER = """
+def __open__(redis, url):
+    from redis import Redis
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    global __cache__
+    source = Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=None)
+
+    def load(key):
+        value = source.get("the-source-of-truth").decode()
+        source.get("the-source-returns")
+        return value
+
+    __cache__ = two_level(redis, load)
+
+
+def __get__(key):
+    return __cache__.get(key)
+
+
+def __changed__(key):
+    return (getattr(__cache__, "changed", None) or getattr(__cache__, "invalidate"))(key)
+"""
+
+
+@dataclass
+class Look:
+    """What one get() returned and what it cost."""
+
+    who: str
+    reply: Reply
+    wanted: str
+    commands: int = 0
+    loads: int = 0
+
+    @property
+    def right(self) -> bool:
+        return self.reply.ok and says(self.reply.value, self.wanted)
+
+
+@dataclass
+class Race:
+    """A change and a get() that met at one step; `looks`: what everybody was told afterwards."""
+
+    story: str
+    own: Look | None
+    looks: list[Look]
+    timeline: dict[str, Any]
+
+
+@dataclass
+class History:
+    looks: list[Look] = field(
+        default_factory=list
+    )  # undisturbed: first, again, another process, a third one later
+    apart: list[Look] = field(default_factory=list)  # of another key, and of the first once more
+    after: list[Look] = field(
+        default_factory=list
+    )  # after a change, at once for who made it, later for the others
+    beside: Look | None = None  # of another key, loaded by A before that change and asked for by B after it
+    races: list[Race] = field(default_factory=list)
+
+
+class Crew:
+    """Three processes, A, B and C, and the source that all load from."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+        self._workers = {who: place.worker(driver=DRIVER) for who in "ABC"}
+
+    def fresh(self, value: str = "one") -> list[Look]:
+        """Everybody opens a cache of their own over an empty Redis; those who could not."""
+        with self.place.journal.changed:
+            self.place.journal.let_go()
+            self.place.journal.clear()
+        self.place.cache.flushdb()
+        self.place.cache.set(SOURCE, value)
+        failed = []
+        for who, worker in self._workers.items():
+            redis = Resource("redis", self.place.proxy.url(who), id=f"r{who}")
+            opened = worker.call("__open__", redis, self.place.proxy.url(f"source {who}"))
+            if not opened.ok:
+                failed.append(Look(who, opened, value))
+        return failed
+
+    def source(self, value: str) -> None:
+        self.place.cache.set(SOURCE, value)
+
+    def look(self, who: str, wanted: str, key: str = KEY) -> Look:
+        before = len(self.place.journal.steps)
+        reply = self._workers[who].call("__get__", key)
+        steps = self.place.journal.steps[before:]
+        return Look(
+            who,
+            reply,
+            wanted,
+            sum(s.caller == who for s in steps),
+            sum(s.caller == f"source {who}" and SOURCE in s.text for s in steps),
+        )
+
+    def changed(self, who: str) -> None:
+        self._workers[who].call("__changed__", KEY)
+
+    def meet(self, part: str, number: int) -> Race | None:
+        """Stops B's get(), or A's changed(), before its step `number`, and lets the other run. None: no such step."""
+        place = self.place
+        slow, lanes = ("B", ("B", "source B")) if part == "get" else ("A", ("A",))
+        if part == "changed":
+            self.source("two")
+        first = len([s for s in place.journal.steps if s.caller in lanes])
+
+        def which(step: Any) -> bool:
+            if step.caller not in lanes:
+                return False
+            before = [s for s in place.journal.steps if s.caller in lanes and s is not step]
+            return len(before) - first == number
+
+        place.journal.hold(which)
+        pending = self._workers[slow].start(f"__{part}__", KEY)
+        place.journal.wait(lambda: bool(place.journal.held()) or pending.done())
+        held = place.journal.held()
+        if not held:
+            place.journal.let_go()
+            pending.result()
+            return None
+        left, step = BOUND, held[0].text
+        if part == "get":
+            self.source("two")
+            place.journal.note("source", "the value is now 'two'")
+            self.changed("A")
+            own = self.look("A", "two")
+            if RETURNS in step:
+                step = "return from its load()"
+            story = f"B's get() was about to {step}, when A changed the value"
+            place.clock.advance(SLOW)
+            left -= SLOW
+        else:
+            self.look("B", "")
+            own = None
+            story = f"A's changed() was about to {step}, when B asked"
+        place.journal.let_go()
+        pending.result()
+        place.clock.advance(left)
+        looks = [self.look(who, "two") for who in "BCA"]
+        conclusion = "" if all(x.right for x in looks) else "stale"
+        return Race(story, own, looks, place.journal.timeline(conclusion=conclusion))
