@@ -217,7 +217,7 @@ def get_with_fallback(conn: psycopg.Connection, redis, product_id: int) -> dict 
 #
 # `catalog(load_product, load_customer)` returns a FastAPI application (any ASGI application will do) with two routes, to be served behind caches that many customers share.
 #
-# - `GET /products/{product_id}`: what `load_product(product_id, language)` returns, as JSON: `{"id": 7, "name": "Desk lamp", "price": "19.90"}`. The name depends on the language, `"de"` if the request's `Accept-Language` begins with it and `"en"` otherwise. 404 where it returns `None`.
+# - `GET /products/{product_id}`: what `load_product(product_id, language)` returns, as JSON: `{"id": 7, "name": "Desk lamp", "price": "19.90"}`. The name depends on the language: `"de"` if the request's `Accept-Language` begins with it, as `de-AT,de;q=0.9` does, and `"en"` otherwise, also for `en,de;q=0.5`, for French and without the header. 404 where it returns `None`.
 # - `GET /account`: what `load_customer(token)` returns for the token of `Authorization: Bearer TOKEN`, as JSON: `{"name": "Ada", "email": "ada@shop.test"}`. 401 where it returns `None`, or without a token.
 #
 # What must hold:
@@ -225,9 +225,9 @@ def get_with_fallback(conn: psycopg.Connection, redis, product_id: int) -> dict 
 # - A product has an `ETag` that stays the same as long as the reply does. `If-None-Match` with this tag, alone, in a list or weakened with `W/`, is answered 304 without a body, with the same `ETag` and `Cache-Control`.
 # - After a change of the price, and for the other language, such a request is answered 200 with what is right now.
 # - A shared cache may serve a product for 10 seconds to an hour without asking.
-# - Everybody gets their own language from such a cache, and nobody another's account or another's refusal; nothing about a customer is ever stored in it.
+# - Everybody gets their own language from such a cache, and nobody another's account or another's refusal; nothing about a customer is ever stored in it, not even to be asked about before it is served.
 #
-# The judge asks through a cache that stores whatever your headers allow it to store, and serves it to whoever asks the same.
+# The judge asks through a cache that stores whatever your headers allow it to store (RFC 9111, sections 3 and 3.5), and serves it to whoever asks the same.
 
 # %% answer="catalog"
 def catalog(load_product, load_customer) -> FastAPI:

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from grader.checks.caching.shared_cache import SharedCache, directives, lifetime
+from grader.checks.caching.shared_cache import SharedCache, receive
+from grader.checks.caching.shown import NOTHING, Content, Shown, first_wrong
 from grader.checks.caching.unit import lab
 from grader.checks.exercise import Rejected, Ruling, fail
 from grader.checks.running import Answer, Bench, Resource
-from grader.instruments.callers import AppClient, Exchange
+from grader.instruments.callers import AppClient
 from grader.instruments.serve import socket_in
-from grader.verdict import Evidence
 
 SHORTEST, LONGEST = 10.0, 3600.0
+NAMES = {"en": "Desk lamp", "de": "Schreibtischlampe"}
 ENGLISH, GERMAN = {"Accept-Language": "en"}, {"Accept-Language": "de"}
+# Who asks, what browsers of such people send, and in which language they are answered.
+SPEAKERS: tuple[tuple[str, dict[str, str], str], ...] = (
+    ("in English", ENGLISH, "en"),
+    ("in German", GERMAN, "de"),
+    ("in Austrian German", {"Accept-Language": "de-AT,de;q=0.9,en;q=0.8"}, "de"),
+    ("for someone whose second choice is German", {"Accept-Language": "en-GB,en;q=0.9,de;q=0.5"}, "en"),
+    ("in French, which there is not", {"Accept-Language": "fr-CH,fr;q=0.9"}, "en"),
+    ("without a language", {}, "en"),
+)
 DRIVER = """
 import inspect as _inspect
 from grader.instruments import serve as _serve
@@ -37,7 +47,11 @@ def __open__(listener, products, customers):
     __products__.update(products)
     __customers__.update(customers)
     built = catalog
-    if _inspect.isfunction(catalog):
+    try:
+        _inspect.signature(catalog).bind(__load_product__, __load_customer__)
+    except (TypeError, ValueError):
+        pass  # an application already, as far as it can be: it wants scope, receive and send
+    else:
         built = catalog(__load_product__, __load_customer__)
     return _serve.start(built, listener)
 
@@ -45,34 +59,6 @@ def __open__(listener, products, customers):
 def __price__(product_id, price):
     __products__[product_id]["price"] = price
 """
-
-
-@dataclass
-class Shown:
-    """One request and its reply, with what it should have been about."""
-
-    what: str
-    exchange: Exchange
-    wanted: str = ""  # text that must stand in the body
-    status: int = 200
-
-    @property
-    def right(self) -> bool:
-        body = self.exchange.body.decode("utf-8", "replace")
-        return self.exchange.status == self.status and self.wanted in body and not self.exchange.ended
-
-    def table(self) -> Evidence:
-        headers = [[k, v] for k, v in sorted(self.exchange.headers.items()) if k not in ("date", "server")]
-        rows = [
-            ["status", self.exchange.status],
-            *headers,
-            ["body", self.exchange.body[:120].decode("utf-8", "replace")],
-        ]
-        return Evidence("table", f"The reply to {self.what}", {"columns": ["header", "value"], "rows": rows})
-
-    def wrong(self) -> Ruling:
-        wanted = f"{self.status}{' with ' + repr(self.wanted) if self.wanted else ''} for {self.what}"
-        return fail(wanted, self.exchange.trouble or self.exchange.line(), evidence=[self.table()])
 
 
 @dataclass
@@ -108,13 +94,12 @@ class History:
 def catalog(answer: Answer, bench: Bench) -> History:
     random = bench.random("catalog")
     lamp, desk = random.sample(range(10, 1000), 2)
-    names = {"en": "Desk lamp", "de": "Schreibtischlampe"}
     products = {
-        lamp: {"names": names, "price": "19.90"},
+        lamp: {"names": NAMES, "price": "19.90"},
         desk: {"names": {"en": "Desk", "de": "Tisch"}, "price": "240.00"},
     }
     ada, bob = f"ada-{random.randrange(10**6)}", f"bob-{random.randrange(10**6)}"
-    customers = {
+    customers: dict[str, dict[str, str]] = {
         ada: {"name": "Ada", "email": "ada@shop.test"},
         bob: {"name": "Bob", "email": "bob@shop.test"},
     }
@@ -134,21 +119,24 @@ def catalog(answer: Answer, bench: Bench) -> History:
 
     with AppClient(path) as client:
 
-        def ask(what: str, path: str, headers: dict[str, str], wanted: str = "", status: int = 200) -> Shown:
-            return Shown(what, client.request("GET", path, headers=headers), wanted, status)
+        def ask(
+            what: str, path: str, headers: dict[str, str], wanted: Content = NOTHING, status: int = 200
+        ) -> Shown:
+            return Shown(what, receive(client, path, headers), wanted, status)
 
         history.plain = [
-            ask("a product in English", url, ENGLISH, "Desk lamp"),
-            ask("a product in German", url, GERMAN, "Schreibtischlampe"),
-            ask("its price", url, ENGLISH, "19.90"),
+            *(
+                ask(f"a product {how}", url, headers, {"id": lamp, "name": NAMES[language], "price": "19.90"})
+                for how, headers, language in SPEAKERS
+            ),
             ask("an unknown product", "/products/999999", ENGLISH, status=404),
-            ask("Ada's account", account, bearer(ada), "ada@shop.test"),
+            ask("Ada's account", account, bearer(ada), customers[ada]),
             ask("an account without a token", account, {}, status=401),
             ask("an account with a wrong token", account, bearer("nobody"), status=401),
         ]
-        history.product = ask("a product", url, ENGLISH, "Desk lamp")
-        tag = history.product.exchange.headers.get("etag", "")
-        history.again = ask("the same product again", url, ENGLISH, "Desk lamp")
+        history.product = history.plain[0]
+        tag = history.product.header("etag")
+        history.again = ask("the same product again", url, ENGLISH, {"name": NAMES["en"]})
         if tag:
             plain = tag.removeprefix("W/")
             for what, value in (
@@ -157,47 +145,31 @@ def catalog(answer: Answer, bench: Bench) -> History:
                 ("If-None-Match, weakened on the way", f"W/{plain}"),
             ):
                 history.unchanged.append(ask(what, url, {**ENGLISH, "If-None-Match": value}, status=304))
+            other = {**GERMAN, "If-None-Match": tag}
             history.changed.append(
-                ask(
-                    "the German one with the English ETag", url, {**GERMAN, "If-None-Match": tag}, names["de"]
-                )
+                ask("the German one with the English ETag", url, other, {"name": NAMES["de"]})
             )
         cache = SharedCache(client)
-        for headers, wanted in ((ENGLISH, "Desk lamp"), (GERMAN, names["de"]), (ENGLISH, "Desk lamp")):
-            language = headers["Accept-Language"]
-            history.languages.append(
-                Shown(f"the product in {language!r}, through a shared cache", cache.get(url, headers), wanted)
-            )
+        for how, headers, language in (*SPEAKERS, SPEAKERS[0]):
+            what = f"the product {how}, through a shared cache"
+            history.languages.append(Shown(what, cache.get(url, headers), {"name": NAMES[language]}))
         for who, headers, wanted, status in (
-            ("nobody", {}, "", 401),
-            ("Ada", bearer(ada), "ada@shop.test", 200),
-            ("Bob", bearer(bob), "bob@shop.test", 200),
-            ("nobody", {}, "", 401),
+            ("nobody", {}, {}, 401),
+            ("Ada", bearer(ada), customers[ada], 200),
+            ("Bob", bearer(bob), customers[bob], 200),
+            ("nobody", {}, {}, 401),
         ):
-            shown = Shown(
-                f"the account asked for by {who}, through a shared cache",
-                cache.get(account, headers),
-                wanted,
-                status,
-            )
-            history.personal.append(shown)
-        history.kept = [str(c["email"]) for c in customers.values() if cache.holds(str(c["email"]))]
+            what = f"the account asked for by {who}, through a shared cache"
+            history.personal.append(Shown(what, cache.get(account, headers), wanted, status))
+        history.kept = [c["email"] for c in customers.values() if cache.holds(c["email"])]
         worker.call("__price__", lamp, "21.50")
         if tag:
+            known = {**ENGLISH, "If-None-Match": tag}
             history.changed.append(
-                ask(
-                    "If-None-Match, after the price has changed",
-                    url,
-                    {**ENGLISH, "If-None-Match": tag},
-                    "21.50",
-                )
+                ask("If-None-Match, after the price has changed", url, known, {"price": "21.50"})
             )
     worker.kill()
     return history
-
-
-def first_wrong(shown: list[Shown]) -> Ruling:
-    return next((s.wrong() for s in shown if not s.right), True)
 
 
 @catalog.property(weight=0, misconception="Headers are about a reply that is right.")
@@ -213,7 +185,7 @@ def serves(history: History) -> Ruling:
 def unchanged_costs_no_body(history: History) -> Ruling:  # noqa: PLR0911 - one line a rule reads best
     """Whoever already has a product is told 304, with its ETag and no body."""
     assert history.product and history.again
-    tag = history.product.exchange.headers.get("etag", "")
+    tag = history.product.header("etag")
     if not tag:
         return fail(
             "an ETag on a product",
@@ -223,10 +195,10 @@ def unchanged_costs_no_body(history: History) -> Ruling:  # noqa: PLR0911 - one 
         )
     if not tag.removeprefix("W/").startswith('"'):
         return fail("an ETag in double quotes", f"ETag: {tag}", evidence=[history.product.table()])
-    if history.again.exchange.headers.get("etag") != tag:
+    if history.again.header("etag") != tag:
         return fail(
             f"the same ETag ({tag}) as long as nothing changes",
-            f"{history.again.exchange.headers.get('etag')}",
+            f"{history.again.header('etag')}",
             "A tag made from the moment, or from the process, never matches.",
         )
     for shown in history.unchanged:
@@ -234,7 +206,7 @@ def unchanged_costs_no_body(history: History) -> Ruling:  # noqa: PLR0911 - one 
             return shown.wrong()
         if shown.exchange.body:
             return fail("no body in a 304", f"{len(shown.exchange.body)} bytes", evidence=[shown.table()])
-        if shown.exchange.headers.get("etag", "").removeprefix("W/") != tag.removeprefix("W/"):
+        if shown.header("etag").removeprefix("W/") != tag.removeprefix("W/"):
             return fail(f"the ETag in the 304 as well: {tag}", "it is not there", evidence=[shown.table()])
     return True
 
@@ -255,22 +227,29 @@ def change_is_seen(history: History) -> Ruling:
 def fresh_for_a_while(history: History) -> Ruling:
     """Shared caches may serve a product for a while without asking: between ten seconds and an hour."""
     assert history.product
-    seconds = lifetime(history.product.exchange)
-    told = history.product.exchange.headers.get("cache-control", "none")
-    if not SHORTEST <= seconds <= LONGEST:
+    shortest, longest = history.product.reply.lifetime()
+    if longest < SHORTEST or shortest > LONGEST:
         return fail(
             f"a lifetime of {SHORTEST:.0f} to {LONGEST:.0f} seconds for shared caches",
-            f"Cache-Control: {told}",
+            caching_headers(history.product),
             evidence=[history.product.table()],
         )
     for shown in history.unchanged:
-        if shown.right and directives(shown.exchange.headers.get("cache-control", "")) != directives(told):
+        if shown.right and shown.reply.told != history.product.reply.told:
             return fail(
                 "the same Cache-Control in the 304, which renews what is kept",
-                f"Cache-Control: {shown.exchange.headers.get('cache-control', 'none')}",
+                f"Cache-Control: {shown.header('cache-control') or 'none'}",
                 evidence=[shown.table()],
             )
     return True
+
+
+def caching_headers(shown: Shown) -> str:
+    """What a reply says about its lifetime, in one line."""
+    others = [
+        f"{name}: {shown.header(name.lower())}" for name in ("Expires", "Vary") if shown.header(name.lower())
+    ]
+    return "; ".join([f"Cache-Control: {shown.header('cache-control') or 'none'}", *others])
 
 
 @catalog.property(

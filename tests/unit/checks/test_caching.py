@@ -10,7 +10,7 @@ import pytest
 from grader.checks.caching import lab
 from grader.checks.caching.get_or_compute import Flight
 from grader.checks.caching.get_or_compute import History as Flights
-from grader.checks.caching.shared_cache import SharedCache, directives, lifetime
+from grader.checks.caching.shared_cache import Received, SharedCache, directives
 from grader.checks.caching.values import amounts, nothing, says, shows
 from grader.checks.running import Error, Opaque, Reply
 from grader.instruments.callers import Exchange
@@ -69,13 +69,15 @@ class Script:
         ("public, max-age=60", "", 1),
         ("public, max-age=60", "Accept-Language", 2),
         ("public, max-age=60", "*", 3),
+        ("public, no-cache, max-age=60", "", 3),
+        ('no-cache="set-cookie", max-age=60', "", 1),
         ("private, max-age=60", "", 3),
         ("no-store", "", 3),
         ("max-age=0, s-maxage=60", "Accept-Language", 2),
         ("", "", 3),
     ],
 )
-def test_a_shared_cache_keeps_what_it_may(control: str, vary: str, reached: int) -> None:
+def test_a_shared_cache_serves_what_it_may(control: str, vary: str, reached: int) -> None:
     app = Script(control, vary)
     cache = SharedCache(app)  # type: ignore[arg-type]
     for language in ("en", "de", "en"):
@@ -83,17 +85,58 @@ def test_a_shared_cache_keeps_what_it_may(control: str, vary: str, reached: int)
     assert app.asked == reached
 
 
-def test_what_needs_a_token_is_kept_only_if_it_says_so() -> None:
-    for control, kept in (("max-age=60", False), ("public, max-age=60", True), ("s-maxage=5", True)):
-        cache = SharedCache(Script(control))  # type: ignore[arg-type]
-        cache.get("/account", {"Authorization": "Bearer ada"})
-        assert cache.holds("Bearer ada") is kept
+@pytest.mark.parametrize(
+    ("control", "kept"),
+    [
+        ("", False),
+        ("max-age=60", False),
+        ("no-cache", False),
+        ("public, max-age=60", True),
+        ("public, no-cache", True),
+        ("public, max-age=0", True),
+        ("s-maxage=0", True),
+        ("no-cache, must-revalidate", True),
+        ("no-store, must-revalidate", False),
+        ("private, must-revalidate", False),
+    ],
+)
+def test_what_needs_a_token_is_kept_only_if_it_says_so(control: str, kept: bool) -> None:
+    cache = SharedCache(Script(control))  # type: ignore[arg-type]
+    cache.get("/account", {"Authorization": "Bearer ada"})
+    assert cache.holds("Bearer ada") is kept
 
 
-def test_directives_and_lifetimes() -> None:
+def test_of_several_stored_replies_the_latest_is_served() -> None:
+    app = Script("max-age=60", "Accept-Language")
+    cache = SharedCache(app)  # type: ignore[arg-type]
+    cache.get("/products/7", {"Accept-Language": "en"})
+    app.vary = ""  # the German one claims to be for everybody
+    cache.get("/products/7", {"Accept-Language": "de"})
+    assert cache.get("/products/7", {"Accept-Language": "en"}).exchange.body == b"de"
+
+
+@pytest.mark.parametrize(
+    ("headers", "wanted"),
+    [
+        ({"cache-control": "max-age=10, s-maxage=60"}, (60, 60)),
+        ({"cache-control": "max-age=x"}, (0, 0)),
+        ({"cache-control": "public; max-age=60"}, (0, 0)),
+        ({"cache-control": "max-age=60, max-age=0"}, (60, 60)),
+        ({"cache-control": "max-age=5", "expires": "Thu, 01 Jan 1970 01:00:00 GMT"}, (5, 5)),
+        ({"expires": "Thu, 01 Jan 1970 01:00:00 GMT"}, (3598, 3601)),
+        ({"expires": "Thu, 01 Jan 1970 01:00:00 GMT", "cache-control": "no-cache"}, (0, 0)),
+        ({"expires": "0"}, (0, 0)),
+        ({"expires": "soon"}, (0, 0)),
+        ({"cache-control": "max-age=60", "vary": "Accept-Language, *"}, (0, 0)),
+    ],
+)
+def test_lifetimes(headers: dict[str, str], wanted: tuple[float, float]) -> None:
+    assert Received(Exchange("GET", "/", 200, headers), sent=0.0, at=2.0).lifetime() == wanted
+
+
+def test_directives() -> None:
     assert directives('Public, max-age="60" ,immutable') == {"public": "", "max-age": "60", "immutable": ""}
-    assert lifetime(Exchange("GET", "/", 200, {"cache-control": "max-age=10, s-maxage=60"})) == 60
-    assert lifetime(Exchange("GET", "/", 200, {"cache-control": "max-age=x"})) == 0
+    assert directives('private="a, b", no-cache') == {"private": "a, b", "no-cache": ""}
 
 
 def flight(value: str = "v", computed: int = 1, calls: int = 1, together: int = 0) -> Flight:
