@@ -64,6 +64,7 @@ def get_product(conn: psycopg.Connection, redis, product_id: int) -> dict | None
 # - Once all calls are done, a reader is told the price of the row: however the steps of readers and writers, in PostgreSQL **and** Redis, came between each other, and also when two writers change the same product.
 # - Every reader is answered meanwhile, with a price that was or is committed.
 # - The database may refuse a price, as late as at the commit (a deferred constraint does). The caller gets the error, nothing has changed, and the entry is still there and right: the next reader needs no statement.
+# - For an id without product it raises `UnknownProduct`.
 # - Entries of other products and keys that are not yours stay.
 # - A crash between commit and Redis is not looked at here: that is what the lifetime of entries is for.
 #

@@ -7,27 +7,32 @@ from decimal import Decimal
 from typing import Any
 
 from grader.checks.caching.unit import lab
-from grader.checks.caching.values import amounts, told
+from grader.checks.caching.values import PLAIN, amounts, nothing, told
 from grader.checks.concurrency import CONN, Part, Scene, all_end, covered, holds, left_open
 from grader.checks.concurrency.joined import Together
 from grader.checks.exercise import Ruling, fail
 from grader.checks.running import Answer, Bench, Reply
 from grader.instruments.explore import Run
 
-# No id is a price: a product that is told with its number must not look like one that costs as much.
-OLD, NEW, OTHER, REFUSED = Decimal("10.25"), Decimal("12.50"), Decimal("13.75"), Decimal("55555.00")
+# No id is a price: a product that is told with its number must not look like one that costs as much. And none is a
+# price in binary or with one digit less.
+OLD, NEW, OTHER, REFUSED = Decimal("10.29"), Decimal("12.57"), Decimal("13.71"), Decimal("55555.00")
+UNKNOWN = 987_654_321
 TRIGGER = """
 CREATE FUNCTION public.refuse_price() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'the price % was never approved', NEW.price USING ERRCODE = '23514'; END $$;
 CREATE CONSTRAINT TRIGGER approved AFTER UPDATE ON public.products DEFERRABLE INITIALLY DEFERRED
 FOR EACH ROW WHEN (NEW.price = 55555) EXECUTE FUNCTION public.refuse_price();
 """
-READER = """
+READER = (
+    PLAIN
+    + """
 def __read__(conn, redis, product_id):
     from grader.shop.cached import read_product
 
-    return globals().get("get_product", read_product)(conn, redis, product_id)
+    return __plain__(globals().get("get_product", read_product)(conn, redis, product_id))
 """
+)
 ALIEN = "session:4711"
 
 
@@ -40,6 +45,7 @@ class Alone:
     read: set[Decimal]
     asked_again: int = 0  # statements of that reader
     other_asked: int = 0  # statements of a reader of another, cached product
+    other_row: Decimal = OLD  # the price of that one in the database
     alien: bool = True  # a key of somebody else's is still there
 
 
@@ -48,6 +54,7 @@ class History:
     reads: bool = False  # the reader itself shows what is in the database
     accepted: Alone | None = None
     refused: Alone | None = None
+    unknown: Reply | None = None  # to a price for an id without product
     scenes: list[Scene] = field(default_factory=list)
     with_refusal: list[Scene] = field(default_factory=list)
 
@@ -73,7 +80,9 @@ class History:
 def update_price(answer: Answer, bench: Bench) -> History:
     database = bench.database("shop_small")
     database.execute(TRIGGER, role="admin")
-    product, other = bench.random("products").sample(range(1, 200), 2)
+    random = bench.random("products")
+    product = random.randrange(2, 20)
+    other = product * 10 + random.randrange(10)  # whose key begins as the product's own does
     database.execute("UPDATE public.products SET price = %s", OLD, role="admin")
     history = History()
     with Together(answer, bench, database, driver=READER) as together:
@@ -82,11 +91,15 @@ def update_price(answer: Answer, bench: Bench) -> History:
         def read(id: int = product) -> Part:
             return Part("__read__", CONN, together.redis, id)
 
-        def write(price: Decimal) -> Part:
-            return Part("update_price", CONN, together.redis, product, price)
+        def write(price: Decimal, id: int = product) -> Part:
+            return Part("update_price", CONN, together.redis, id, price)
+
+        def price_of(id: int) -> Decimal:
+            ((price,),) = database.query("SELECT price FROM public.products WHERE id = %s", id)
+            return Decimal(price)
 
         def observe() -> dict[str, Any]:
-            ((row,),) = database.query("SELECT price FROM public.products WHERE id = %s", product)
+            row = price_of(product)
             reply = rehearsal.rescue(read())
             return {"row": row, "read": amounts(reply.value), "ok": reply.ok}
 
@@ -104,8 +117,8 @@ def update_price(answer: Answer, bench: Bench) -> History:
                 together.cache.set(ALIEN, "x")
 
             run = rehearsal.alone(write(price), reset=reset)
-            ((row,),) = database.query("SELECT price FROM public.products WHERE id = %s", product)
-            found = Alone(run.replies[0] if run.finished else None, row, set())
+            found = Alone(run.replies[0] if run.finished else None, price_of(product), set())
+            found.other_row = price_of(other)
             found.alien = bool(together.cache.exists(ALIEN))
             for id in (other, product):
                 again = rehearsal.alone(read(id), reset=lambda: None)
@@ -121,6 +134,7 @@ def update_price(answer: Answer, bench: Bench) -> History:
         warm()
         history.reads = OLD in observe()["read"]
         history.accepted, history.refused = alone(NEW), alone(REFUSED)
+        history.unknown = rehearsal.alone(write(NEW, UNKNOWN), reset=cold).replies[0]
         if not history.reads or not history.accepted.reply or NEW not in history.accepted.read:
             return history
 
@@ -186,6 +200,8 @@ def writes(history: History) -> Ruling:
             if left_open(done.reply)
             else f"the row says {done.row}",
         )
+    if done.other_row != OLD:
+        return fail("the price of one product changes", f"another one costs {done.other_row} as well")
     if refused.reply is None or refused.reply.error is None:
         return fail(
             "the caller hears that the price was refused",
@@ -193,6 +209,17 @@ def writes(history: History) -> Ruling:
             "An error that is swallowed leaves the caller believing in a price that nobody pays.",
         )
     return True
+
+
+@update_price.property(
+    needs=["writes"],
+    misconception="To the database an UPDATE that finds no row is no error: whoever wants to know asks how many it found.",
+)
+def unknown_is_refused(history: History) -> Ruling:
+    """A price for an id without product is refused."""
+    reply = history.unknown
+    refused = nothing(reply) and reply is not None and reply.error is not None
+    return refused or fail("UnknownProduct for an id without product", f"the call {told(reply)}")
 
 
 @update_price.property(

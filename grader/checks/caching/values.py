@@ -11,6 +11,18 @@ from grader.checks.running import Opaque, Reply
 
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
+# Driver source. An object crosses to the judge by its type and repr only, so a product is taken apart where it is made.
+PLAIN = """
+def __plain__(value):
+    import collections.abc
+
+    known = (str, bytes, int, float, list, tuple, collections.abc.Mapping)
+    if value is None or isinstance(value, known):
+        return value
+    fields = {name: getattr(value, name) for name in ("id", "name", "price") if hasattr(value, name)}
+    return fields if "price" in fields else value
+"""
+
 
 def leaves(value: Any) -> Iterator[Any]:
     """Every scalar in a returned value."""

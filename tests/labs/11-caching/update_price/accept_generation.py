@@ -18,5 +18,7 @@ def get_product(conn, redis, product_id):
 
 def update_price(conn, redis, product_id, price):
     with conn.transaction():
-        conn.execute("UPDATE products SET price = %s WHERE id = %s", (price, product_id))
+        cur = conn.execute("UPDATE products SET price = %s WHERE id = %s", (price, product_id))
+        if cur.rowcount == 0:
+            raise UnknownProduct(product_id)
     redis.incr(f"gen:{product_id}")

@@ -3,5 +3,7 @@
 def update_price(conn, redis, product_id, price):
     redis.delete(f"product:{product_id}")
     with conn.transaction():
-        conn.execute("UPDATE products SET price = %s WHERE id = %s", (price, product_id))
+        cur = conn.execute("UPDATE products SET price = %s WHERE id = %s", (price, product_id))
+        if cur.rowcount == 0:
+            raise UnknownProduct(product_id)
     redis.delete(f"product:{product_id}")

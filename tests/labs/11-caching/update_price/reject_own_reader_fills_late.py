@@ -1,4 +1,4 @@
-# fails: no_stale_entry -- "whoever reads afterwards is told 10.25" "holds what was read first"
+# fails: no_stale_entry -- "whoever reads afterwards is told 10.29" "holds what was read first"
 # Deletes after the commit, as the book says; its reader fills what it read before.
 def get_product(conn, redis, product_id):
     raw = redis.get(f"product:{product_id}")
@@ -12,6 +12,8 @@ def get_product(conn, redis, product_id):
 
 
 def update_price(conn, redis, product_id, price):
-    conn.execute("UPDATE products SET price = %s WHERE id = %s", (price, product_id))
+    cur = conn.execute("UPDATE products SET price = %s WHERE id = %s", (price, product_id))
+    if cur.rowcount == 0:
+        raise UnknownProduct(product_id)
     conn.commit()
     redis.delete(f"product:{product_id}")

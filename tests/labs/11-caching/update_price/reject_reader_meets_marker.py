@@ -14,6 +14,8 @@ def get_product(conn, redis, product_id):
 
 def update_price(conn, redis, product_id, price):
     with conn.transaction():
-        conn.execute("UPDATE products SET price = %s WHERE id = %s", (price, product_id))
+        cur = conn.execute("UPDATE products SET price = %s WHERE id = %s", (price, product_id))
+        if cur.rowcount == 0:
+            raise UnknownProduct(product_id)
         before = redis.getset(f"product:{product_id}", "busy")
     redis.delete(f"product:{product_id}")

@@ -5,4 +5,6 @@ def update_price(conn, redis, product_id, price):
         row = conn.execute(
             "UPDATE products SET price = %s WHERE id = %s RETURNING id, name, price", (price, product_id)
         ).fetchone()
+        if row is None:
+            raise UnknownProduct(product_id)
         redis.set(entry_key(product_id), encode_entry(*row), ex=300)
