@@ -9,7 +9,7 @@
 # - `conn` is an open psycopg 3 connection, not in autocommit mode and not in a transaction; one that you leave open is rolled back by the pool it came from.
 # - `redis` is a `redis.Redis` client that returns bytes and does not retry; other processes use the same server.
 # - The names of your keys are yours to choose, and so is what you keep in them.
-# - Time is the judge's: in the check the TTLs in Redis, `time.time()`, `time.monotonic()` and `time.sleep()` all follow one virtual clock, and nobody waits for real.
+# - Time is the judge's: in the check the TTLs of keys in Redis, `time.time()`, `time.monotonic()` and `time.sleep()` all follow one virtual clock, and nobody waits for real. TTLs of single fields in a hash (`HEXPIRE`) do not follow it: give keys an expiry.
 # - Typed errors come from `grader.shop.errors` and are imported below; an exception class of your own is as good.
 
 # %% context
@@ -17,7 +17,7 @@
 # %% [markdown]
 # ## 1. A product from the cache
 #
-# `get_product(conn, redis, product_id)` returns the product with this id: a dict with `id`, `name` and `price` (a `Decimal`) of its row in `products`; more columns do no harm, and a row or an object with the same content is as good.
+# `get_product(conn, redis, product_id)` returns the product with this id: a dict with `id` (an `int`), `name` (a `str`) and `price` (a `Decimal`) of its row in `products`, from the cache as from the database; more columns do no harm, and a row, or an object with these attributes, is as good.
 # For an id without product it returns `None` or raises `UnknownProduct`.
 #
 # - A product that any process has asked for before costs no statement; one that is not in the cache costs exactly one.

@@ -9,7 +9,7 @@ from statistics import median
 
 from grader.checks.caching.place import Asked, Place
 from grader.checks.caching.unit import lab
-from grader.checks.caching.values import nothing, shows, told
+from grader.checks.caching.values import is_product, nothing, told
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench, Reply
 from grader.verdict import Evidence
@@ -31,6 +31,7 @@ class Call:
     """One call: which product, what it should show, what came of it."""
 
     what: str
+    id: int
     name: str
     price: Decimal
     reply: Reply | None
@@ -38,7 +39,8 @@ class Call:
 
     @property
     def right(self) -> bool:
-        return self.reply is not None and self.reply.ok and shows(self.reply.value, self.name, self.price)
+        reply = self.reply
+        return reply is not None and reply.ok and is_product(reply.value, self.id, self.name, self.price)
 
 
 @dataclass
@@ -80,7 +82,7 @@ def get_product(answer: Answer, bench: Bench) -> History:
 
         def call(worker: object, what: str, id: int, name: str, price: Decimal) -> Call:
             reply, asked = place.call(worker, "get_product", place.conn(), place.redis(), id)
-            return Call(what, name, price, reply, asked)
+            return Call(what, id, name, price, reply, asked)
 
         for id, name, price in old:
             cents = int(price * 100)
@@ -115,9 +117,8 @@ def get_product(answer: Answer, bench: Bench) -> History:
 
 def wrong(call: Call) -> Ruling:
     exhibits = [call.asked.exhibit("What the call asked for")] if call.asked.timeline else []
-    return fail(
-        f"{call.what}: {call.name} at {call.price}", f"the call {told(call.reply)}", evidence=exhibits
-    )
+    product = {"id": call.id, "name": call.name, "price": call.price}
+    return fail(f"{call.what}: {product}", f"the call {told(call.reply)}", evidence=exhibits)
 
 
 @get_product.property(
@@ -125,7 +126,7 @@ def wrong(call: Call) -> Ruling:
     misconception="A cache changes how fast an answer comes, never what the answer is.",
 )
 def right_product(history: History) -> Ruling:
-    """The product comes back with its name and price, from the cache as from the database; an unknown id does not."""
+    """The product comes back with its id, name and price, from the cache as from the database; an unknown id does not."""
     for call in (*history.misses, *history.hits):
         if not call.right:
             return wrong(call)

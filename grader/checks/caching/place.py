@@ -17,6 +17,7 @@ from typing import Any
 
 import redis
 
+from grader.checks.caching.values import PLAIN
 from grader.checks.running import Answer, Bench, Database, Reply, Resource
 from grader.checks.virtual_time import DRIVER
 from grader.instruments.clock import VirtualClock
@@ -25,6 +26,16 @@ from grader.instruments.resp import RespProxy
 from grader.instruments.steps import Journal, Step
 from grader.verdict import Evidence
 
+_TOLD = (
+    PLAIN
+    + """
+__bare__ = __pooled__
+
+
+def __pooled__(name, *args):
+    return __plain__(__bare__(name, *args))
+"""
+)
 _ENDINGS = ("BEGIN", "COMMIT", "ROLLBACK", "END", "START ", "SAVEPOINT", "RELEASE", "SET ", "ABORT")
 
 
@@ -91,7 +102,7 @@ class Place:
         self._workers += 1
         seed = self.bench.random(f"answer {self._workers}").randrange(2**32)
         start = f"\n__time_flows__({self._doors[caller]!r})\n__seed__({seed})\n"
-        return self._answer.spawn(driver=DRIVER + driver + start, callbacks=callbacks)
+        return self._answer.spawn(driver=DRIVER + _TOLD + driver + start, callbacks=callbacks)
 
     def conn(self, caller: str = "app") -> Resource:
         assert self.postgres is not None

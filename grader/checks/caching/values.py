@@ -1,4 +1,4 @@
-"""What an answer returned, read leniently: a dict, a row, an object; prices as Decimal, float or text."""
+"""What an answer returned: products as dicts, rows or objects, numbers in whatever form, text."""
 
 from __future__ import annotations
 
@@ -73,6 +73,25 @@ def texts(value: Any) -> str:
 def shows(value: Any, name: str, price: Decimal) -> bool:
     """Whether a returned product is this one at this price."""
     return name in texts(value) and price in amounts(value)
+
+
+def is_product(value: Any, id: int | None, name: str, price: Decimal) -> bool:
+    """Whether a returned product is this one: its id, its name as text and its price as a Decimal.
+
+    A mapping, or a row with these three in any order; an object has become a mapping where it was made (`PLAIN`).
+    Without an id any number will do.
+    """
+    if isinstance(value, Mapping):
+        fields = [value.get("id"), value.get("name"), value.get("price")]
+    elif isinstance(value, list | tuple):
+        fields = list(value)
+    else:
+        return False
+    return (
+        any(isinstance(f, int) and not isinstance(f, bool) and id in (None, f) for f in fields)
+        and any(isinstance(f, str) and f == name for f in fields)
+        and any(isinstance(f, Decimal) and f == price for f in fields)
+    )
 
 
 def nothing(reply: Reply | None) -> bool:

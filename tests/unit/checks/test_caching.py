@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from grader.checks.caching import lab
 from grader.checks.caching.get_or_compute import Flight
 from grader.checks.caching.get_or_compute import History as Flights
 from grader.checks.caching.shared_cache import Received, SharedCache, directives
-from grader.checks.caching.values import amounts, nothing, says, shows
+from grader.checks.caching.values import PLAIN, amounts, is_product, nothing, says
 from grader.checks.running import Error, Opaque, Reply
 from grader.instruments.callers import Exchange
 from grader.instruments.faults import Sweep, Trial
@@ -22,18 +23,51 @@ def outcomes(exercise: str, history: Any) -> dict[str, Outcome]:
     return {f.property: f.outcome for f in lab.exercises[exercise].judge(history)}
 
 
+LAMP = Decimal("19.90")
+
+
 @pytest.mark.parametrize(
     "value",
     [
-        {"id": 7, "name": "Lamp", "price": Decimal("19.90")},
-        (7, "Lamp", "19.9"),
-        [{"name": b"Lamp", "price": 19.9}],
+        {"id": 7, "name": "Lamp", "price": LAMP},
+        {"id": 7, "sku": "L-1", "name": "Lamp", "price": LAMP},
+        (7, "Lamp", Decimal("19.9")),
+        ["Lamp", LAMP, 7],
+    ],
+)
+def test_a_product_is_a_dict_or_a_row(value: Any) -> None:
+    assert is_product(value, 7, "Lamp", LAMP) and is_product(value, None, "Lamp", LAMP)
+    assert not is_product(value, 8, "Lamp", LAMP)
+    assert not is_product(value, 7, "Lam", LAMP)
+    assert not is_product(value, 7, "Lamp", Decimal("1990"))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        {"name": "Lamp", "price": LAMP},
+        {"id": 7, "name": b"Lamp", "price": LAMP},
+        {"id": 7, "name": "Lamp", "price": 19.9},
+        {"id": 7, "name": "Lamp", "price": "19.90"},
+        {"id": "7", "name": "Lamp", "price": LAMP},
+        {"id": True, "name": "Lamp", "price": LAMP},
+        [(7, "Lamp", LAMP)],
         Opaque("Product", "Product(id=7, name='Lamp', price=19.90)"),
     ],
 )
-def test_a_product_is_recognised_in_every_form(value: Any) -> None:
-    assert shows(value, "Lamp", Decimal("19.90"))
-    assert not shows(value, "Lamp", Decimal("1990"))
+def test_what_only_looks_like_a_product_is_none(value: Any) -> None:
+    assert not is_product(value, None, "Lamp", LAMP)
+
+
+def test_an_object_is_taken_apart() -> None:
+    space: dict[str, Any] = {}
+    exec(PLAIN, space)
+    plain = space["__plain__"]
+    product = SimpleNamespace(id=7, name="Lamp", price=LAMP, stock=3)
+    assert plain(product) == {"id": 7, "name": "Lamp", "price": LAMP}
+    for value in (None, "text", (7, "Lamp"), {"price": 1}, SimpleNamespace(name="Lamp")):
+        assert plain(value) is value
 
 
 def test_nothing_is_none_or_a_typed_refusal() -> None:
