@@ -206,8 +206,8 @@ def charge(conn: psycopg.Connection, provider, order_id: int) -> str:
 # - Before attempt *n* + 1 (*n* from 1) it sleeps for a time drawn evenly from 0 to the smaller of `cap` and `base` · 2^(*n*-1), with numbers from `random`.
 # - If the response had a `Retry-After` (whole seconds, or an HTTP date), it sleeps at least until then, also beyond `cap`, and at most `cap` longer.
 # - No attempt starts later than `deadline` seconds after the call began. If the wait would end after that, it gives up at once instead of waiting.
-# - Each retry is paid for with one `budget.spend()`; with `False` there is no retry. First attempts are free.
-# - Giving up means: the last response is returned, or, if the last attempt had none, its exception is raised.
+# - Each retry is paid for with one `budget.spend()`; with `False` there is no retry. First attempts are free, and so is giving up.
+# - Giving up means: without another wait the last response is returned, or, if the last attempt had none, its exception is raised.
 
 # %% answer="call_with_retry"
 def call_with_retry(request, policy, clock, random):

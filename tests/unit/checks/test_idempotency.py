@@ -53,6 +53,11 @@ def spread(waits: list[list[float]]) -> retrying.History:
     return retrying.History({"x": cases[0]}, cases, cases[:1] * 2, base=1.0, cap=4.0)
 
 
+def hill(share: float) -> float:
+    """An even share, drawn towards the middle as the mean of two draws is."""
+    return (share / 2) ** 0.5 if share < 0.5 else 1 - ((1 - share) / 2) ** 0.5
+
+
 def test_jitter_is_judged_by_its_spread():
     bounds = [1.0, 2.0, 4.0, 4.0]
     rule = retrying.full_jitter.rule
@@ -61,5 +66,7 @@ def test_jitter_is_judged_by_its_spread():
     assert isinstance(rule(spread([bounds] * retrying.SEEDS)), Failed)
     half = [[b / 2 + w / 2 for b, w in zip(bounds, row, strict=True)] for row in even]
     assert isinstance(rule(spread(half)), Failed)
+    triangle = [[b * hill(w / b) for b, w in zip(bounds, row, strict=True)] for row in even]
+    assert isinstance(rule(spread(triangle)), Failed)
     assert isinstance(rule(spread([[5.0, *row[1:]] for row in even])), Failed)
     assert isinstance(rule(retrying.History()), Unknown)

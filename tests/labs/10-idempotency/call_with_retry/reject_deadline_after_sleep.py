@@ -1,4 +1,4 @@
-# fails: within_deadline -- "gives up at once"
+# fails: within_deadline, within_budget -- "gives up at once"
 # Looks at the deadline only after it has waited.
 TRANSIENT = {429, 500, 502, 503, 504}
 IDEMPOTENT = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"}

@@ -1,4 +1,4 @@
-# fails: full_jitter -- "never passes the cap"
+# fails: full_jitter, honours_retry_after -- "never passes the cap"
 # The bound doubles for ever.
 TRANSIENT = {429, 500, 502, 503, 504}
 IDEMPOTENT = {"GET", "HEAD", "PUT", "DELETE", "OPTIONS"}
