@@ -282,12 +282,12 @@ def call_with_retry(request, policy, clock, random):
 #
 # - A payment takes `amount` under the reference `order-<order_id>` (`provider.charge(amount=..., reference=..., idempotency_key=...)`), adds one row to `ledger`, and is answered 201 with a JSON object that has the `charge_id`.
 # - The same client, key and body within 24 hours: the same reply, status and bytes, and nothing is charged. The body is the same if it says the same: the order of its fields does not matter.
-# - The same client and key with another body: 422, and nothing is charged. No key: 400 or 422.
+# - The same client and key with another body: 422, and nothing is charged, also if the first request failed. No key: 400 or 422.
 # - While the first request is under way the second is answered 409, or waits and gets the same reply.
 # - Keys belong to their client: two clients may use the same one.
 # - A failure of the provider is answered 5xx and not kept: the client repeats the request under the same key and pays **once**, whether or not the provider had taken the money.
-# - 24 hours after its first use a key is as new: the same request is a new payment, with a charge and a row of its own.
-# - Any number of processes run the app. One may die, or lose a connection, before or after any statement or request. A client repeats its request a minute (of `clock`) later, up to four times, and ends with 201, one charge and one row.
+# - 24 hours after its first use a key is as new: a request with it, the same or another, is a new payment with a charge and a row of its own, and can be repeated in its turn.
+# - Any number of processes run the app. One may wait for the provider for minutes, or die, or lose a connection, before or after any statement or request. A client repeats its request a minute (of `clock`) later, up to four times, and ends with 201, one charge and one row.
 
 # %% answer="payments"
 app = FastAPI()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from grader.checks.concurrency import explored
@@ -19,7 +20,8 @@ from grader.instruments.faults import Sweep, sweep
 from grader.instruments.joining import join
 from grader.instruments.pgsteps import PostgresSteps
 from grader.instruments.provider import PaymentProvider
-from grader.instruments.serve import AppClient, Exchange
+from grader.instruments.rest import at_rest
+from grader.instruments.serve import AppClient, Exchange, PendingExchange
 from grader.instruments.steps import Action, Journal
 from grader.verdict import Evidence
 
@@ -53,10 +55,13 @@ def __errors__(path):
     return [error["type"] for error in _serve.stop(path)["errors"]]
 """
 PATH = "/v1/payments"
-HOUR = 3600.0
+MINUTE, DAY = 60.0, 24 * 3600.0
 TRIES = 5  # requests of a client that gets no result
 LEASE = 61.0  # virtual seconds a client waits after a 409
 TWO = 40  # schedules of two requests
+RENEWALS = 12  # schedules of two requests with a key whose day is over
+Charge = tuple[str, int, str]  # id, cents, reference
+Row = tuple[str, int, int, str]  # of the ledger: client, order, cents, charge
 
 
 @dataclass
@@ -65,8 +70,8 @@ class Case:
 
     what: str
     replies: list[Exchange]
-    charges: list[tuple[str, int]]
-    rows: list[tuple[str, int, int, str]]
+    charges: list[Charge]
+    rows: list[Row]
 
     @property
     def last(self) -> Exchange:
@@ -82,9 +87,11 @@ class Case:
 class History:
     cases: dict[str, Case] = field(default_factory=dict)
     trouble: list[Case] = field(default_factory=list)
+    slow: Case | None = None
     amount: int = 0
     order: int = 0
     schedules: Exploration | None = None
+    renewals: Exploration | None = None
     faults: Sweep | None = None
     hung: str = ""
 
@@ -151,14 +158,26 @@ class Shop:
         self.tables()
         self.bank.forget()
 
-    def books(self) -> tuple[list[tuple[str, int]], list[tuple[str, int, int, str]]]:
-        charges = [(c.id, c.amount) for c in self.bank.charges if c.status == "succeeded"]
+    def books(self) -> tuple[list[Charge], list[Row]]:
+        charges = [(c.id, c.amount, c.reference) for c in self.bank.charges if c.status == "succeeded"]
         rows = self.tables.rows("select client, order_id, amount, charge_id from public.ledger order by id")
         return charges, [tuple(row) for row in rows]
 
-    def wrong(self) -> str:
-        """What is wrong if exactly one payment must have been made."""
-        return not_once(*self.books())
+    def wrong(self, earlier: int = 0) -> str:
+        """What is wrong if exactly one payment must have been made, after `earlier` others."""
+        charges, rows = self.books()
+        return not_once(charges[earlier:], rows[earlier:])
+
+    def pay(self, place: Place) -> Exchange:
+        return place.client.request("POST", PATH, json=self.body, headers=self.headers())
+
+    def begin(self, place: Place) -> PendingExchange:
+        return place.client.start("POST", PATH, json=self.body, headers=self.headers())
+
+    def waits(self) -> bool:
+        """Whether somebody waits for a lock in the database."""
+        asked = "select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+        return bool(self.tables.rows(asked))
 
     def headers(self, key: str | None = "k-1", client: str = "shop-a") -> dict[str, str]:
         return {"X-Client": client, **({"Idempotency-Key": key} if key is not None else {})}
@@ -180,7 +199,7 @@ class Bank(PaymentProvider):
         self.trouble = None
 
 
-def not_once(charges: list[tuple[str, int]], rows: list[tuple[str, int, int, str]]) -> str:
+def not_once(charges: list[Charge], rows: list[Row]) -> str:
     if len(charges) != 1:
         return f"the customer was charged {len(charges)} times"
     if len(rows) != 1:
@@ -213,12 +232,11 @@ def payments(answer: Answer, bench: Bench) -> History:
     with shop.bank, shop.clock:
         place = shop.place("app")
         _one_by_one(shop, place, history)
-        place.kill()
         plain = history.cases.get("plain")
-        if history.hung or plain is None or plain.last.status != 201 or plain.last.ended:
-            return history
-        history.schedules = _schedules(shop)
-        history.faults = _faults(shop)
+        if not history.hung and plain is not None and plain.last.status == 201 and not plain.last.ended:
+            _together(shop, place, history)
+            place.kill()
+            history.faults = _faults(shop)
     return history
 
 
@@ -237,8 +255,8 @@ def _one_by_one(shop: Shop, place: Place, history: History) -> None:
         history.cases[name] = Case(what, list(replies), *shop.books())
 
     def until_done() -> list[Exchange]:
-        replies = [post()]
-        while not replies[-1].ok and len(replies) < TRIES and not history.hung:
+        replies: list[Exchange] = []
+        while len(replies) < TRIES - 1 and not history.hung and not (replies and replies[-1].ok):
             shop.clock.advance(LEASE)
             replies.append(post())
         return replies
@@ -253,8 +271,8 @@ def _one_by_one(shop: Shop, place: Place, history: History) -> None:
     keep("replay", "the same request again", first, post())
     reordered = dict(reversed(list(shop.body.items())))
     keep("spelling", "the same request, its fields in another order", first, post(body=reordered))
-    shop.clock.advance(23 * HOUR)
-    keep("day", "the same request after 23 hours", first, post())
+    shop.clock.advance(DAY - MINUTE)
+    keep("day", "the same request after 23 hours and 59 minutes", first, post())
     keep(
         "other body",
         "the same key with another amount",
@@ -268,8 +286,13 @@ def _one_by_one(shop: Shop, place: Place, history: History) -> None:
         post(body={**shop.body, "order_id": shop.order + 1}),
     )
     keep("after", "and the first request again", first, post())
-    shop.clock.advance(2 * HOUR)
-    keep("expired", "the same request after 25 hours", first, post())
+    shop.clock.advance(2 * MINUTE)
+    again = post()
+    keep("expired", "the same request after 24 hours and a minute", first, again)
+    keep("renewed", "the new payment's request once more", again, post())
+    shop.clock.advance(DAY + MINUTE)
+    another = post(body={**shop.body, "amount": shop.amount + 1})
+    keep("other later", "another amount, a day and a minute after that", again, another)
     shop.reset()
     keep("clients", "two clients use the same key", post(), post(client="shop-b"))
     shop.reset()
@@ -280,7 +303,11 @@ def _one_by_one(shop: Shop, place: Place, history: History) -> None:
     for action in ("error", "error after", "cut after", "cut before"):
         shop.reset()
         shop.bank.trouble = action
-        replies = until_done()
+        replies = [post()]
+        if action == "error after":
+            other = post(body={**shop.body, "amount": shop.amount + 1})
+            keep("other after failure", "the same key with another amount after a failure", replies[0], other)
+        replies += until_done() if not replies[0].ok else []
         history.trouble.append(Case(f"the provider: {WORDS[action]}", replies, *shop.books()))
 
 
@@ -292,64 +319,108 @@ WORDS = {
 }
 
 
-def _schedules(shop: Shop) -> Exploration:
-    """Two requests with one key and body at the same moment, to two processes."""
+def _together(shop: Shop, place: Place, history: History) -> None:
+    """Two requests with one key and body at the same moment, to two processes: a new key, one whose day is over, one
+    whose first request does not come back from the provider."""
     with shop.stage(callers=2) as stage:
         joined = join(stage, shop.journal)
         extra = shop.place("extra")
 
         def caller(lane: int) -> Caller:
-            def begin(place: Place, url: str) -> Any:
-                return place.client.start("POST", PATH, json=shop.body, headers=shop.headers())
+            return Caller(
+                lambda: shop.place(f"T{lane}", stage.url(lane)), lambda place, url: shop.begin(place)
+            )
 
-            return Caller(lambda: shop.place(f"T{lane}", stage.url(lane)), begin)
-
-        replies: list[Exchange] = []  # what repetitions after a run were answered
+        callers = [caller(1), caller(2)]
 
         def reset() -> None:
             joined.clear()
-            replies.clear()
             shop.reset()
+
+        def expired() -> None:
+            shop.reset()
+            shop.pay(extra)
+            shop.clock.advance(DAY + MINUTE)
+            joined.clear()
 
         def recover(run: Run) -> None:
             """Who was not answered 201 asks again, as clients do."""
             if not run.finished or all(r is not None and r.status == 201 for r in run.replies):
                 return
             for _ in range(TRIES):
-                if extra.client.request("POST", PATH, json=shop.body, headers=shop.headers()).status in (
-                    200,
-                    201,
-                ):
+                if shop.pay(extra).status in (200, 201):
                     break
                 shop.clock.advance(LEASE)
 
-        def wrong(run: Run) -> str:
-            said = [*(r for r in run.replies if r is not None), *replies]
+        def wrong(run: Run, earlier: int) -> str:
+            said = [r for r in run.replies if r is not None]
             for reply in said:
                 if reply.ended or reply.status not in (201, 409):
                     return f"one of the two requests was answered {reply.line()}"
-            bodies = {r.body for r in said if r.status == 201}
-            if len(bodies) > 1:
-                return "the two requests got different replies"
-            if not any(r is not None and r.status == 201 for r in run.replies):
+            if not any(r.status == 201 for r in said):
                 return "neither of the two requests was answered with a payment"
-            return shop.wrong()
+            return unlike(said) or shop.wrong(earlier)
 
-        found = explore(
-            stage,
-            [caller(1), caller(2)],
-            reset=reset,
-            recover=recover,
-            invariant=wrong,
-            symmetric=[(1, 2)],
-            reduce=True,
-            max_runs=TWO,
-            stop=lambda run: bool(run.problem),
-            limits=PATIENT,
-        )
+        def play(reset: Callable[[], None], earlier: int = 0, **limits: Any) -> Exploration:
+            return explore(
+                stage,
+                callers,
+                reset=reset,
+                recover=recover,
+                invariant=lambda run: wrong(run, earlier),
+                symmetric=[(1, 2)],
+                reduce=True,
+                stop=lambda run: bool(run.problem),
+                limits=PATIENT,
+                **limits,
+            )
+
+        history.schedules = play(reset, max_runs=TWO)
+        renewed = history.cases.get("renewed")
+        if history.schedules.counterexample is None and renewed is not None and len(renewed.rows) == 2:
+            history.renewals = play(expired, earlier=1, max_runs=RENEWALS, max_switches=1)
         joined.end()
+        history.slow = _slow(shop, place, extra)
         extra.kill()
-    return found
+
+
+def _slow(shop: Shop, place: Place, other: Place) -> Case | None:
+    """A request that is at the provider while its client gives up and repeats it. None: that did not come about."""
+    shop.reset()
+    shop.journal.clear()
+    shop.journal.hold(lambda step: step.caller == "app")
+    begun = shop.clock.time()
+
+    def answered_or_waits(asked: PendingExchange) -> bool:
+        return asked.done() or shop.waits()
+
+    first = shop.begin(place)
+    there = at_rest(shop.journal, lambda: bool(shop.journal.held("app")) or first.done(), pids=[place.pid])
+    replies: list[PendingExchange] = []
+    while there and not first.done() and len(replies) < TRIES - 1:
+        shop.clock.advance(LEASE)
+        replies.append(again := shop.begin(other))
+        at_rest(shop.journal, partial(answered_or_waits, again), pids=[other.pid])
+        if not again.done() or again.result().status == 201:
+            break
+    shop.journal.let_go()
+    told = [first.result(), *(r.result() for r in replies)]
+    # Who sleeps until the first has finished moves the clock, perhaps past the day of the key.
+    if not replies or any(r.ended for r in told) or shop.clock.time() - begun > DAY / 2:
+        return None
+    return Case("the provider takes minutes; the client repeats the request meanwhile", told, *shop.books())
+
+
+def paid(reply: Exchange) -> object:
+    """The id of the charge a reply tells of."""
+    told = reply.json()
+    return told.get("charge_id") if reply.ok and isinstance(told, dict) else None
+
+
+def unlike(replies: Sequence[Exchange]) -> str:
+    """What is wrong with the replies to one request."""
+    different = len({r.body for r in replies if r.status == 201}) > 1
+    return "the two requests got different replies" if different else ""
 
 
 def _faults(shop: Shop) -> Sweep:
@@ -411,9 +482,9 @@ def pays(history: History) -> Ruling:
     told = case.last.json()
     for holds, expected, happened in (
         (
-            case.charges[0][1] == history.amount,
-            f"{history.amount} cents are charged",
-            f"{case.charges[0][1]} were",
+            case.charges[0][1:] == (history.amount, f"order-{history.order}"),
+            f"{history.amount} cents are charged under the reference order-{history.order}",
+            f"{case.charges[0][1]} were, under {case.charges[0][2]}",
         ),
         (case.rows[0][:3] == wanted, f"the ledger has {wanted}", f"it has {case.rows[0][:3]}"),
         (
@@ -460,7 +531,7 @@ def replays(history: History) -> Ruling:
 )
 def other_body_refused(history: History) -> Ruling:
     """The same key with another body is answered 422 and changes nothing."""
-    for name in ("other body", "other order"):
+    for name in ("other body", "other order", "other after failure"):
         case = _case(history, name)
         if case is None:
             return unknown(NEVER)
@@ -473,7 +544,7 @@ def other_body_refused(history: History) -> Ruling:
     case = _case(history, "no key")
     if case is None:
         return unknown(NEVER)
-    if not 400 <= case.last.status < 500 or case.charges:
+    if case.last.status not in (400, 422) or case.charges:
         return fail(
             "a payment without a key is refused: 400 or 422, no charge",
             f"{case.last.line()}, {len(case.charges)} charges",
@@ -498,6 +569,13 @@ def keys_belong_to_clients(history: History) -> Ruling:
                 f"answered {', '.join(str(r.status) for r in case.replies)}; {len(case.charges)} charges, {len(case.rows)} ledger rows",
                 evidence=[case.shown()],
             )
+        wanted = ["shop-a", "shop-b" if name == "clients" else "shop-a"]
+        if [row[0] for row in case.rows] != wanted:
+            return fail(
+                f"{case.what}: the ledger has one row each of {' and '.join(wanted)}",
+                f"it has those of {' and '.join(row[0] for row in case.rows)}",
+                evidence=[case.shown()],
+            )
     return True
 
 
@@ -507,17 +585,24 @@ def keys_belong_to_clients(history: History) -> Ruling:
     "also for the provider.",
 )
 def keys_expire(history: History) -> Ruling:
-    """After 24 hours a key is as new."""
-    case = _case(history, "expired")
-    if case is None:
-        return unknown(NEVER)
-    if case.last.status == 201 and len(case.charges) == 2 and len(case.rows) == 2:
-        return True
-    return fail(
-        "a new payment: 201, a second charge, a second row",
-        f"{case.last.line()}; {len(case.charges)} charges, {len(case.rows)} ledger rows",
-        evidence=[case.shown()],
-    )
+    """After 24 hours a key is as new: for the same request, for its repetition, and for another one."""
+    for before, name, new, expected in (
+        ("after", "expired", 1, "a new payment: 201, one more charge, one more row"),
+        ("expired", "renewed", 0, "the new payment again, no further charge or row"),
+        ("renewed", "other later", 1, "a new payment: 201, one more charge, one more row"),
+    ):
+        earlier, case = _case(history, before), _case(history, name)
+        if earlier is None or case is None:
+            return unknown(NEVER)
+        counted = len(case.charges) - len(earlier.charges), len(case.rows) - len(earlier.rows)
+        told = case.last.status == 201 if new else paid(case.last) == paid(case.replies[0])
+        if not told or counted != (new, new):
+            return fail(
+                f"{case.what}: {expected}",
+                f"{case.last.line()}; {counted[0]} more charges, {counted[1]} more ledger rows",
+                evidence=[case.shown()],
+            )
+    return True
 
 
 @payments.property(
@@ -528,6 +613,13 @@ def keys_expire(history: History) -> Ruling:
 def failures_are_not_frozen(history: History) -> Ruling:
     """When the provider fails, repeating the request under the same key pays once."""
     for case in history.trouble:
+        if case.replies[0].status != 201 and case.replies[0].status < 500:
+            return fail(
+                "a failure of the provider is answered 5xx",
+                f"{case.what}: {case.replies[0].trouble or case.replies[0].line()}",
+                "What the client can do nothing about is no 4xx: it would take the request for wrong and not repeat it.",
+                [case.shown()],
+            )
         if case.replies[0].status == 201 and not_once(case.charges, case.rows):
             return fail(
                 "201 only for a payment",
@@ -557,17 +649,28 @@ def failures_are_not_frozen(history: History) -> Ruling:
 )
 def once_under_all_schedules(history: History) -> Ruling:
     """Two requests with one key at the same moment pay once; the second is told 409, or gets the reply of the first."""
-    return explored(
-        history.schedules,
-        "one charge, one ledger row; both get the same reply, or one gets 409",
-        "Two requests with one key",
-        never=NEVER,
-        unanswered=fail(
-            "both requests are answered",
-            "one was never answered",
-            "A request that waits for another must not wait for ever.",
-        ),
+    hung = fail(
+        "both requests are answered",
+        "one was never answered",
+        "A request that waits for another must not wait for ever.",
     )
+    expected = "one charge, one ledger row; both get the same reply, or one gets 409"
+    ruling = explored(history.schedules, expected, "Two requests with one key", never=NEVER, unanswered=hung)
+    if ruling is True and history.renewals is not None:
+        title = "Two requests with a key whose 24 hours are over"
+        expected = f"of two requests with a key whose 24 hours are over one pays anew: {expected}"
+        ruling = explored(history.renewals, expected, title, never=NEVER, unanswered=hung)
+    if ruling is not True:
+        return ruling
+    slow = history.slow
+    if slow is not None and (text := not_once(slow.charges, slow.rows) or unlike(slow.replies)):
+        return fail(
+            "one charge, one ledger row, one reply, however long the provider takes",
+            f"{slow.what}: {text}",
+            "Who has waited longer than its claim lasts may not be the only one any more, and has to look before it writes.",
+            [slow.shown()],
+        )
+    return True
 
 
 @payments.property(

@@ -1,4 +1,4 @@
-# fails: replays, other_body_refused, keys_expire -- "after 23 hours"
+# fails: replays, other_body_refused, keys_expire -- "after 23 hours and 59 minutes"
 # An hour is enough, is it not?
 app = FastAPI()
 
