@@ -136,12 +136,13 @@ def handle_event(conn: psycopg.Connection, event: dict) -> None:
 # | `ProviderUnavailable` | a 5xx or an unreadable reply: money was taken, or not |
 #
 # Two things to know about it: the same `idempotency_key` is recognised for **24 hours** and then forgotten; a new charge shows in `find` only after up to **a minute**, and then for ever.
+# It counts by its own clock: how old a key or a charge is cannot be told from the database's `now()` or from the time of your machine.
 #
 # `charge(conn, provider, order_id)` makes sure the order is paid, and returns the charge's id.
 #
 # - It takes the order's `amount` with the reference `order-<id>`, and leaves the order `paid` with its `charge_id`, committed.
 # - An order that is `paid` is not charged again; its charge id is returned.
-# - A declined card makes the order `declined` and raises `PaymentDeclined`; so does every later call for it, which charges nothing. An unknown order raises `UnknownOrder`. Errors of your own are as good.
+# - A declined card makes the order `declined` and raises `PaymentDeclined`; every later call for it raises the same and charges nothing. An unknown order raises `UnknownOrder`. Errors of your own are as good.
 # - When the provider does not answer it may raise (`PaymentUnknown`, say) or ask again itself. Whoever called calls again, at once or two days later, and that ends in **exactly one charge**, and the order `paid` with it. Charging twice and giving one back is not that.
 # - The same when the process dies, or loses its connection, before or after any statement or request; and when two processes charge the same order at the same moment (one of them may raise if a further call then succeeds).
 # - Charges of different orders never wait for each other.

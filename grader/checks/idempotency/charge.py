@@ -59,22 +59,28 @@ TROUBLE: dict[Action, str] = {
     "error after": "the provider answers 500 although it took the money",
     "garbage": "the money is taken and the reply is garbage",
 }
+# The provider took the money at the first request. Timeouts take ten seconds each: look-ups show nothing all the while.
+BAD_DAY: tuple[Action, ...] = ("cut after", "error after") * 3 + ("cut after",)
 
 
 class Bank(PaymentProvider):
-    """A provider whose next request for money meets `trouble`; look-ups before it pass."""
+    """A provider whose next requests for money meet `trouble`, one each, and whose next look-ups meet `unseen`."""
 
-    trouble: Action | None = None
+    trouble: tuple[Action, ...] = ()
+    unseen: tuple[Action, ...] = ()
 
     def exchange(self, request: Request) -> Response | None:
         if self.trouble and request.method == "POST" and request.path == "/v1/charges":
-            self.script(self.trouble)
-            self.trouble = None
+            self.script(self.trouble[0])
+            self.trouble = self.trouble[1:]
+        elif self.unseen and request.method == "GET":
+            self.script(self.unseen[0])
+            self.unseen = self.unseen[1:]
         return super().exchange(request)
 
     def forget(self) -> None:
         super().forget()
-        self.trouble = None
+        self.trouble = self.unseen = ()
 
 
 @dataclass
@@ -139,9 +145,11 @@ class Till:
             self.worker = None
         return reply
 
-    def until_done(self, order: int, between: Callable[[], None] = lambda: None) -> list[Reply]:
+    def until_done(
+        self, order: int, between: Callable[[], None] = lambda: None, most: int = CALLS
+    ) -> list[Reply]:
         replies = [self.call(order)]
-        while not replies[-1].ok and len(replies) < CALLS:
+        while not replies[-1].ok and len(replies) < most:
             between()
             replies.append(self.call(order))
         return replies
@@ -223,11 +231,17 @@ def _one_by_one(till: Till, clock: VirtualClock, history: History, order: int) -
     history.declined_again = till.case("the order is charged again a day later", [till.call(order)], order)
     for action, words in TROUBLE.items():
         till.reset()
-        till.bank.trouble = action
+        till.bank.trouble = (action,)
         history.trouble.append(till.case(f"{words}; called again at once", till.until_done(order), order))
+    till.reset()
+    till.bank.trouble = BAD_DAY
+    calls = till.until_done(order, most=len(BAD_DAY) + 1)
+    history.trouble.append(
+        till.case(f"{len(BAD_DAY)} replies in a row fail; called again at once each time", calls, order)
+    )
     for action in ("cut after", "error after", "error"):
         till.reset()
-        till.bank.trouble = action
+        till.bank.trouble = (action,)
         history.late.append(
             till.case(
                 f"{TROUBLE[action]}; called again the day after the next",
@@ -235,6 +249,14 @@ def _one_by_one(till: Till, clock: VirtualClock, history: History, order: int) -
                 order,
             )
         )
+    till.reset()
+    till.bank.trouble = ("cut after",)
+    calls = [till.call(order)]
+    clock.advance(48 * HOUR)
+    till.bank.unseen = ("error", "cut before")
+    calls += till.until_done(order)
+    what = f"{TROUBLE['cut after']}; called again the day after the next, when look-ups fail twice"
+    history.late.append(till.case(what, calls, order))
 
 
 def _together(
@@ -337,7 +359,7 @@ def charges_and_records(history: History) -> Ruling:
     misconception="A refusal is an answer: it is final, it is recorded, and it is told from not knowing.",
 )
 def refusals_are_final(history: History) -> Ruling:
-    """Unknown orders and declined cards are refused with a typed error, also when asked again."""
+    """Unknown orders and declined cards are refused with a typed error, the same when asked again."""
     if history.missing is None or history.declined is None or history.declined_again is None:
         return unknown(NEVER)
     for case in (history.missing, history.declined, history.declined_again):
@@ -354,6 +376,14 @@ def refusals_are_final(history: History) -> Ruling:
         return fail("an order whose card was declined is 'declined'", f"it is {history.declined.row[0]}")
     if history.declined_again.charges:
         return fail("a declined order is not charged later", "it was charged a day later")
+    first, later = (c.last.error.type for c in (history.declined, history.declined_again) if c.last.error)
+    if first != later:
+        return fail(
+            f"a declined order asked for again: {first}, as at the first time",
+            f"the call {blame(history.declined_again.last)}",
+            "Whoever calls again does not know of the first call, and has to hear the same.",
+            [history.declined_again.shown()],
+        )
     return True
 
 

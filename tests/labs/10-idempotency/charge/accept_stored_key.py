@@ -24,7 +24,7 @@ def charge(conn, provider, order_id):
         except ProviderRefused:
             conn.execute("UPDATE orders SET status = 'declined' WHERE id = %s", (order_id,))
             conn.commit()
-            raise
+            raise PaymentDeclined(f"order {order_id}") from None
     conn.execute("UPDATE orders SET status = 'paid', charge_id = %s WHERE id = %s", (made["id"], order_id))
     conn.commit()
     return made["id"]

@@ -1,0 +1,25 @@
+# fails: refusals_are_final -- "asked for again: PaymentDeclined" "ValueError"
+# The second caller hears that the order cannot be paid, not that the card was declined.
+def charge(conn, provider, order_id):
+    row = conn.execute("SELECT amount, status, charge_id FROM orders WHERE id = %s", (order_id,)).fetchone()
+    conn.commit()
+    if row is None:
+        raise UnknownOrder(order_id)
+    amount, status, charge_id = row
+    if status == "paid":
+        return charge_id
+    if status != "pending":
+        raise ValueError(f"order {order_id} is {status}")
+    reference = f"order-{order_id}"
+    try:
+        found = provider.find(reference)
+        made = found[0] if found else provider.charge(amount=amount, reference=reference, idempotency_key=reference)
+    except ProviderRefused as refusal:
+        with conn.transaction():
+            conn.execute("UPDATE orders SET status = 'declined' WHERE id = %s", (order_id,))
+        raise PaymentDeclined(order_id) from refusal
+    except (ProviderTimeout, ProviderUnavailable) as trouble:
+        raise PaymentUnknown(order_id) from trouble
+    with conn.transaction():
+        conn.execute("UPDATE orders SET status = 'paid', charge_id = %s WHERE id = %s", (made["id"], order_id))
+    return made["id"]
