@@ -387,8 +387,8 @@ def pay(body: dict, x_client: str = Header(), idempotency_key: str = Header()):
 #
 # - Every order that exists has its event published sooner or later; no event is published for an order that does not exist. An order the table refuses is refused: `place_order` raises, whatever the exception.
 # - The events of one customer are published in the order in which the orders were placed (one call after the other; the ids of orders say nothing about it). A repetition of an earlier event does not count against it.
-# - Undisturbed, each event is published once, and a further run of the relay publishes nothing. After a failure an event may come again: better twice than never.
-# - When the broker fails the relay may raise or return; a later run goes on.
+# - Undisturbed, each event is published once, also when two relays run at once, and a further run publishes nothing. After a failure an event may come again: better twice than never.
+# - When the broker fails the relay may raise or return. It is called again at once, also after it was cut short, and each run publishes everything that waits.
 # - All this holds when either function is killed, or loses its connection, before or after any statement or publication; when orders are placed while the relay runs; and when two relays run at once (one may leave it to the other).
 # - Placing orders for different customers never makes one wait for the other.
 
