@@ -112,15 +112,19 @@ def upsert_price(answer: Answer, bench: Bench) -> History:
         if history.hopeless:
             return history
 
-        def together(title: str, *messages: Message, **more: Any) -> None:
-            history.together.append(post.together(title, messages, wanted(messages), **more))
-
         def known(*names: str) -> None:
             tables()
             for name in names:
                 tables.write("insert into public.prices values (%s, %s, %s)", *after(-5, start, name))
 
         one_known, both_known = partial(known, sku), partial(known, other, third)
+        what = "a newer price while two older ones are being written, one after the other"
+        history.series.append(
+            post.overtaken("queue", what, last, wanted([last]), one_known, (_write(first), _write(second)))
+        )
+
+        def together(title: str, *messages: Message, **more: Any) -> None:
+            history.together.append(post.together(title, messages, wanted(messages), **more))
 
         together("a newer and an older price of a new sku", second, first)
         together("a newer and an older price of a known sku", second, first, reset=one_known)
@@ -134,6 +138,12 @@ def upsert_price(answer: Answer, bench: Bench) -> History:
             for what, reset in (("prices of two new skus", tables), ("prices of two known skus", both_known))
         ]
     return history
+
+
+def _write(message: Message) -> str:
+    name, price, at = message
+    moment = f"timestamptz '{at.isoformat()}'"
+    return f"update public.prices set price = {price}, at = {moment} where sku = '{name}' and at < {moment}"
 
 
 def _zones(sku: str, low: Decimal, high: Decimal, noon: datetime) -> list[Message]:
@@ -203,8 +213,11 @@ def newest_wins_under_all_schedules(history: History) -> Ruling:
     misconception="Two calls that both find no row both insert one; the server lets only one of them.",
 )
 def every_call_returns(history: History) -> Ruling:
-    """Concurrent messages of one sku are no error for either sender."""
-    return answered(history.together, "every call returns, whoever came first")
+    """Concurrent messages of one sku are no error for any sender."""
+    ruling = answered(history.together, "every call returns, whoever came first")
+    if ruling is not True:
+        return ruling
+    return serve(history.of("queue"), "the newest price is stored, whoever came between", stored)
 
 
 @upsert_price.property(
