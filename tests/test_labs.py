@@ -11,7 +11,8 @@ import pytest
 from grader import catalog
 from grader.authoring.build import drift, plan_labs, solution_fragments
 from grader.authoring.leaks import leaks
-from grader.authoring.matrix import prepare, verify
+from grader.authoring.matrix import prepare
+from grader.authoring.verify import verify
 
 ROOT = Path(__file__).parent.parent
 LABS = catalog.labs(ROOT)

@@ -62,9 +62,9 @@ def run_verify(arguments: argparse.Namespace) -> int:
     import json
 
     from grader import catalog
-    from grader.authoring.matrix import verify
     from grader.authoring.print_matrix import print_matrix
     from grader.authoring.source import SourceError
+    from grader.authoring.verify import verify
 
     try:
         root = catalog.root()

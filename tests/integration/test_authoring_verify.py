@@ -12,8 +12,9 @@ import pytest
 
 from grader import catalog
 from grader.authoring import commands
-from grader.authoring.matrix import prepare, verify
+from grader.authoring.matrix import prepare
 from grader.authoring.print_matrix import print_matrix
+from grader.authoring.verify import verify
 
 SAMPLE = Path(__file__).parent.parent / "sample"
 pytestmark = pytest.mark.server
