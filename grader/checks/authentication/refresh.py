@@ -160,9 +160,10 @@ def gives_a_successor(history: History) -> Ruling:
 )
 def cannot_be_guessed(history: History) -> Ruling:
     """A successor is long, random, and neither its predecessor nor other tokens tell it."""
-    ruling = long_and_unlike([c.token for c in history.calls.values() if c.token], "tokens")
-    if ruling is not True:
-        return ruling
+    for process in (("first", "second", "third", "ending"), ("used", "used newer", "bystander", *OLD)):
+        made = [token for key in process if (token := history.calls[key].token)]
+        if made and (ruling := long_and_unlike(made, "tokens")) is not True:
+            return ruling
     one, other = history.calls["first"].token, history.calls["used"].token
     if not other:
         return unknown("The same token was not exchanged in another process.")

@@ -17,10 +17,16 @@ def test_one_that_is_there_twice_is_not_compared_with_itself():
     assert long_and_unlike([drawn, drawn]) is True
 
 
+def test_uuids_of_a_moment_are_alike_however_far_apart():
+    far = ["7a75ff38-e9ff-11f1-afed-02fc00000001", "118a40c3-ea04-11f1-8c0e-02fc00000001"]
+    assert "2 ids differ in 15 characters" in long_and_unlike(far).happened
+    assert long_and_unlike([str(uuid.uuid4()) for _ in range(9)]) is True
+
+
 def test_what_is_short_or_counted_or_a_moment_can_be_guessed():
     assert "at least 22" in long_and_unlike([secrets.token_hex(16), secrets.token_hex(4)]).expected
     counted = [f"session-of-the-shop-{number:016d}" for number in (7, 8)]
-    assert "two tokens differ in 1 characters" in long_and_unlike(counted, "tokens").happened
+    assert "2 tokens differ in 1 characters" in long_and_unlike(counted, "tokens").happened
     assert "nothing in common" in long_and_unlike([str(uuid.uuid1()) for _ in range(5)]).expected
 
 

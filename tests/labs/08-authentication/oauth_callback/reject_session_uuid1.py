@@ -1,4 +1,4 @@
-# fails: session_cannot_be_guessed -- "two sessions differ in" "look at a clock"
+# fails: session_cannot_be_guessed -- "sessions differ in" "look at a clock"
 def oauth_callback(providers, http, clock) -> FastAPI:
     app = FastAPI()
     logins, sessions = {}, {}

@@ -1,4 +1,4 @@
-# fails: cannot_be_guessed -- "two tokens differ in"
+# fails: cannot_be_guessed -- "tokens differ in"
 def sha(token):
     return hashlib.sha256(token.encode()).hexdigest()
 

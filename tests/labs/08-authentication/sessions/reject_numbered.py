@@ -1,4 +1,4 @@
-# fails: cannot_be_guessed -- "two ids differ in"
+# fails: cannot_be_guessed -- "ids differ in"
 def sessions(database_url, redis, check_password, clock):
     app = FastAPI()
     name = "__Host-session"
