@@ -31,6 +31,9 @@ HOSTS = {
     "Forwarded": {"Forwarded": f"host={EVIL};proto=http"},
     "Origin and Referer": {"Origin": f"https://{EVIL}", "Referer": f"https://{EVIL}/forgot"},
 }
+SHORT = "kürzér7"  # 7 characters in 9 bytes
+SPACED = " 8 chars"  # 8 characters, 7 without the space
+PADDED = {"a space before it": " {}", "the end of a line after it": "{}\n", "= after it": "{}="}
 GARBAGE = ("", "x", "' OR '1'='1", "a\x00b", "z" * 9000)
 
 
@@ -141,6 +144,9 @@ def _the_owner(shop: Shop, here: Served, there: Served, history: History) -> boo
     late = link("too late link", "another link for Ada")
     shop.clock.advance(31 * MINUTE)
     use("31 minutes", "a link that is 31 minutes old", late, "the thief's secret")
+    late = link("typed link", "another link for Ada")
+    use("accents", f"a new password of 7 characters in 9 bytes, {SHORT!r}", late, SHORT)
+    use("spaces", f"a new password of 8 characters, {SPACED!r}", late, SPACED)
     return True
 
 
@@ -181,6 +187,9 @@ def _others(shop: Shop, here: Served, there: Served, history: History) -> None:
     for number, text in enumerate(GARBAGE):
         what = f"the token {text[:12]!r}" + (f" ({len(text)} characters)" if len(text) > 12 else "")
         asked[f"garbage {number}"] = Asked(what, shop.reset(there, text, "the thief's secret"))
+    for what, pattern in PADDED.items() if two else ():
+        padded = shop.reset(there, pattern.format(two), "the thief's secret")
+        asked[f"garbage {what}"] = Asked(f"a token that is good, with {what}", padded)
     history.garbage_works = shop.customer(ada) != before
 
 
@@ -262,7 +271,7 @@ def lets_the_owner_in(history: History) -> Ruling:  # noqa: PLR0911 - one line a
         if not page.exchange.ok:
             return fail(f"{page.what}: 200", _told(page), evidence=[history.table("page first")])
     if (short := history.asked.get("short")) is None or not refused(short.exchange):
-        return fail("422 for a password of 7 characters", _told(short), evidence=[history.table("short")])
+        return fail("4xx for a password of 7 characters", _told(short), evidence=[history.table("short")])
     if reset is None or not reset.exchange.ok or not history.owner:
         return fail(
             "the link works, though it was opened twice and tried with too short a password",
@@ -296,6 +305,26 @@ def _told(asked: Asked | None) -> str:
     if asked.exchange.ok and not asked.mails and asked.exchange.path == "/forgot":
         return f"{asked.exchange.line()}, and no mail with a link with ?token="
     return asked.exchange.trouble or asked.exchange.line()
+
+
+@reset_password.property(
+    needs=["lets_the_owner_in"],
+    misconception="A password is taken as it is typed: bytes are no characters, and spaces at its ends are some.",
+)
+def password_as_typed(history: History) -> Ruling:
+    """A new password has at least 8 characters, accents and spaces being one each, and is stored as it was typed."""
+    short, spaced = history.asked.get("accents"), history.asked.get("spaces")
+    if short is None or spaced is None or spaced.after is None:
+        return unknown(NEVER)
+    if not refused(short.exchange):
+        return fail(f"{short.what}: 4xx", _told(short), evidence=[history.table("accents")])
+    if not spaced.exchange.ok or spaced.after.password != SPACED:
+        return fail(
+            f"{spaced.what}: 2xx, and it is her password",
+            f"{_told(spaced)}; the password is {spaced.after.password!r}",
+            evidence=[history.table("spaces")],
+        )
+    return True
 
 
 @reset_password.property(
