@@ -427,12 +427,13 @@ class two_level:
 # `early_refresh(redis, key, compute, ttl=60)` returns the value cached under `key`, and otherwise what `compute()` returns (text), as in exercise 3; but a key that many ask for is renewed while it is still there.
 # How long `compute()` takes is known only once it has run, by `time.time()` or `time.monotonic()`.
 #
-# The judge looks at a lifetime of 10 seconds and a computation of half a second:
+# The judge looks at a computation of half a second and a lifetime of 10 seconds; at others, and at other keys, only to see that they are heeded.
 #
 # - Two calls right after each other compute once. Ten lifetimes later, when nobody has asked meanwhile, a value is computed anew; every key has an expiry.
 # - With a call every 250 milliseconds while the value is young, and every 40 from the middle of its lifetime on, the entry never runs out: it is renewed before, every time.
 # - In 40 seconds of that it is computed at most 12 times.
 # - When 30 ask in the very same moment, one or two seconds before the end, at most three quarters of them compute, and all are answered.
+# - A process that is killed while it renews keeps the others from renewing for one lifetime at most.
 #
 # Chance is welcome: `random` is seeded, and the bounds leave room for it.
 

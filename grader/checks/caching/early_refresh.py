@@ -2,92 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
-
-from grader.checks.caching.get_or_compute import Tower, sky
 from grader.checks.caching.place import Place
+from grader.checks.caching.renewing import (
+    CROWD,
+    CYCLES,
+    DRIVER,
+    GAP,
+    LEFT,
+    LONG,
+    TAKES,
+    TTL,
+    YOUNG_GAP,
+    History,
+    gather,
+    heed,
+)
 from grader.checks.caching.unit import lab
 from grader.checks.caching.values import says, told
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench, Reply
 from grader.verdict import Evidence
 
-TTL, TAKES, CYCLES = 10.0, 0.5, 4  # seconds; load lasts for so many lifetimes
-YOUNG_GAP, GAP = 0.25, 0.04  # seconds between calls, in the first half of a lifetime and after it
 MOST = 12  # computations in CYCLES lifetimes of steady load
 # Even if callers throw with twice the odds of the paper, 23 of 30 would renew once in a hundred thousand times.
-CROWD, LEFT, MOST_AT_ONCE = 30, (2.0, 1.0), 22
-DRIVER = """
-def __flight__(redis, url, key):
-    return early_refresh(redis, key, __compute__(url, 0), 10)
-
-
-def __compute__(url, takes):
-    import time
-    from redis import Redis
-    from redis.backoff import NoBackoff
-    from redis.retry import Retry
-
-    source = Redis.from_url(url, retry=Retry(NoBackoff(), 0), socket_timeout=None)
-
-    def compute():
-        __began__.append(time.monotonic())
-        if takes:
-            time.sleep(takes)
-        value = source.get("the-source-of-truth").decode()
-        __ended__.append(time.monotonic())
-        return value
-
-    return compute
-
-
-__began__, __ended__ = [], []
-
-
-def __load__(redis, url, key, lasts, slowly, quickly, takes):
-    # slowly while the value is young, quickly when it is not
-    import threading
-    import time
-
-    compute = __compute__(url, takes)
-    end = time.monotonic() + lasts
-    calls = 0
-    known = set(threading.enumerate())
-    while (now := time.monotonic()) < end:
-        early_refresh(redis, key, compute, 10)
-        calls += 1
-        for thread in set(threading.enumerate()) - known:
-            thread.join(2)  # virtual time does not wait for a thread that a busy machine has not come to yet
-            known.add(thread)
-        time.sleep(slowly if __ended__ and now - __ended__[-1] < 5 else quickly)
-    return calls
-
-
-def __times__():
-    return [list(__began__), list(__ended__)]
-
-
-def __once__(redis, url, key, takes):
-    return early_refresh(redis, key, __compute__(url, takes), 10)
-"""
-
-
-@dataclass
-class History:
-    first: Reply | None = None
-    again: Reply | None = None
-    computed: int = 0  # in the first two calls
-    idle: Reply | None = None  # long after, the source having changed
-    left: dict[str, float | None] = field(default_factory=dict)
-    load: Reply | None = None
-    began: list[float] = field(default_factory=list)  # computations under steady load, seconds
-    ended: list[float] = field(default_factory=list)
-    lasted: float = 0.0
-    crowds: list[tuple[float, int]] = field(
-        default_factory=list
-    )  # seconds left, computations by CROWD callers
-    crowd_trouble: str = ""
+MOST_AT_ONCE = 22
 
 
 @lab.exercise(
@@ -112,13 +50,18 @@ def early_refresh(answer: Answer, bench: Bench) -> History:
         worker = place.worker(driver=DRIVER)
         redis, url = place.redis(), place.proxy.url("compute")
         place.cache.set("the-source-of-truth", "first")
-        history.first = worker.call("__once__", redis, url, "k", TAKES)
-        history.again = worker.call("__once__", redis, url, "k", TAKES)
+
+        def once(key: str = "k", ttl: float = TTL) -> Reply:
+            reply: Reply = worker.call("__once__", redis, url, key, TAKES, int(ttl))
+            return reply
+
+        history.first, history.again = once(), once()
         history.computed = len(worker.call("__times__").value[0])
         history.left = {k: t for k, t in place.keys().items() if k != "the-source-of-truth"}
         place.cache.set("the-source-of-truth", "second")
         place.clock.advance(10 * TTL)
-        history.idle = worker.call("__once__", redis, url, "k", TAKES)
+        history.idle = once()
+        heed(history, place, once)
         if works.rule(history) is not True:
             return history
         steady = place.worker(driver=DRIVER)
@@ -137,38 +80,6 @@ def early_refresh(answer: Answer, bench: Bench) -> History:
     return history
 
 
-def gather(history: History, place: Place, worker: Any, left: float) -> None:
-    """A crowd asks in the same moment, `left` seconds before the entry runs out."""
-    with sky(place, "value") as tower:
-        tower.start(worker)
-        tower.settle()
-        place.clock.advance(TAKES)  # that long it took
-        tower.land()
-        before = tower.begun()
-        place.clock.advance(TTL - left)
-        tower.calls.clear()
-        tower.start(worker, CROWD)
-        settle(tower, place)
-        flight = tower.land()
-        # What a thread of the answer's own still computes is let go when the flight ends.
-        history.crowds.append((left, tower.begun() - before))
-        for reply in flight.replies:
-            if not reply.ok or not says(reply.value, "value"):
-                history.crowd_trouble = f"a call {told(reply)}"
-
-
-def settle(tower: Tower, place: Place) -> None:
-    """Until every one of the crowd has asked Redis, and rests."""
-    asked: set[str] = set()
-
-    def all_asked() -> bool:
-        asked.update(s.caller for s in place.proxy.steps() if s.finished() and s.caller != "compute")
-        return len(asked) >= CROWD
-
-    tower.settle(all_asked)
-    tower.settle()
-
-
 @early_refresh.property(
     weight=0, misconception="It is a cache first: found while it lives, computed when it is not there."
 )
@@ -183,6 +94,15 @@ def works(history: History) -> Ruling:
         return fail("every key has an expiry", f"{for_ever[0]} stays for ever")
     if history.idle is None or not history.idle.ok or not says(history.idle.value, "second"):
         return fail("a value of now, ten lifetimes later", f"the call {told(history.idle)}")
+    return heeds(history)
+
+
+def heeds(history: History) -> Ruling:
+    for words, value, reply in history.heeded:
+        if not reply.ok or not says(reply.value, value):
+            return fail(f"{words}: {value!r}", f"the call {told(reply)}")
+    if history.lasts < LONG / 2:
+        return fail(f"with ttl={LONG:.0f} an entry stays for as long", f"{history.lasts:.0f} seconds")
     return True
 
 
@@ -246,6 +166,22 @@ def crowd_does_not_renew(history: History) -> Ruling:
                 ],
             )
     return True
+
+
+@early_refresh.property(
+    needs=["never_runs_out"],
+    misconception="A claim that its owner gives back stays when the owner is killed, and while it stands nobody renews: "
+    "at every end of a lifetime all of them compute.",
+)
+def claims_run_out(history: History) -> Ruling:
+    """A process that is killed while it renews keeps the others from renewing for one lifetime at most."""
+    for key, left in history.claims.items():
+        if left is None or left > TTL:
+            return fail(
+                f"what is in Redis while somebody renews is gone {TTL:.0f} seconds later, also if nobody removes it",
+                f"{key} has no expiry" if left is None else f"{key} stays for another {left:,.0f} seconds",
+            )
+    return True  # whoever claims nothing leaves nothing behind
 
 
 def seconds(history: History) -> Evidence:
