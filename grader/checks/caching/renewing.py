@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from grader.checks.caching.get_or_compute import Tower, sky
+from grader.checks.caching.flights import Tower, sky
 from grader.checks.caching.place import Place
 from grader.checks.caching.values import says, told
 from grader.checks.running import Reply

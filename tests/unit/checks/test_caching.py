@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from grader.checks.caching import lab
-from grader.checks.caching.get_or_compute import Flight
-from grader.checks.caching.get_or_compute import History as Flights
+from grader.checks.caching.flights import Flight
+from grader.checks.caching.flights import History as Flights
 from grader.checks.caching.shared_cache import Received, SharedCache, directives
 from grader.checks.caching.values import PLAIN, amounts, is_product, nothing, says
 from grader.checks.running import Error, Opaque, Reply
