@@ -15,7 +15,7 @@ from grader.checks.running import Answer, Bench, Reply
 from grader.verdict import Evidence
 
 FORGOTTEN = 300.0  # seconds after which an absence must be looked up again
-OFTEN = 20.0  # seconds between questions for a product that somebody is waiting for
+OFTEN = 50.0  # seconds between questions for a product that somebody is waiting for
 FOLD = 2**16 * 5**6  # two ids so far apart are one to whoever folds them into a power of two or of ten
 LATE = 10  # products inserted later: a lifetime around the limit is beyond it every other time
 SCAN, PAUSE = 40, 60.0  # unknown ids asked for, and the seconds between them

@@ -1,4 +1,4 @@
-# fails: later_insert_is_seen -- "asked for every 20 seconds since" "makes young again"
+# fails: later_insert_is_seen -- "asked for every 50 seconds since" "makes young again"
 # Every question makes the marker young again: what robots and customers keep asking for is never looked up.
 NOTHING = b"-"
 
