@@ -7,4 +7,4 @@ def find_product(conn, redis, product_id):
         row = conn.execute("SELECT id, name, price FROM products WHERE id = %s", (product_id,)).fetchone()
         product = {"id": row[0], "name": row[1], "price": str(row[2])} if row else None
         redis.set(key, json.dumps(product), ex=60)
-    return product
+    return product and {**product, "price": Decimal(product["price"])}

@@ -20,10 +20,11 @@ def get_with_fallback(conn, redis, product_id):
     key = f"fallback:{product_id}"
     raw = breaker.call(redis.get, key)
     if raw is not None:
-        return json.loads(raw)
+        id, name, price = json.loads(raw)
+        return id, name, Decimal(price)
     with conn.transaction():
-        row = conn.execute("SELECT id, name, price::text FROM products WHERE id = %s", (product_id,)).fetchone()
+        row = conn.execute("SELECT id, name, price FROM products WHERE id = %s", (product_id,)).fetchone()
     if row is None:
         raise UnknownProduct(product_id)
-    breaker.call(redis.setex, key, 120, json.dumps(row))
+    breaker.call(redis.setex, key, 120, json.dumps(row, default=str))
     return row
