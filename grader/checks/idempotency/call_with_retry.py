@@ -17,12 +17,27 @@ from grader.verdict import Evidence
 DRIVER = """
 import random as _random_module
 from grader.instruments import retryable as _r
+from grader.instruments.clock import AnswerClock as _Clock
 class _Asked:
     def __init__(self, ask):
         self.spend = ask
-def __retry__(send, spend, clock, seed, method, headers, attempts, base, cap, deadline):
+class _Known:
+    # Time passes only while the answer sleeps or sends: what was read before that need not be asked for again.
+    def __init__(self, ask):
+        self.ask, self.known = ask, {}
+    def __call__(self, name, *args):
+        if name not in ("read", "start"):
+            self.known.pop("read", None)
+            return self.ask(name, *args)
+        if name not in self.known:
+            self.known[name] = self.ask(name)
+        return self.known[name]
+def __retry__(send, spend, clock, endless, seed, method, headers, attempts, base, cap, deadline):
+    known = _Known(clock._ask)
+    clock = _Clock(known)
     def transport():
-        said = send()
+        now, *said = send()
+        known.known["read"] = now
         if said[0] == "response":
             return _r.Response(said[1], _r.Headers(said[2]), "attempt %d" % said[3])
         raise {
@@ -32,7 +47,7 @@ def __retry__(send, spend, clock, seed, method, headers, attempts, base, cap, de
             "file": FileNotFoundError,
         }[said[1]]("sent")
     request = _r.Request(method, "/v1/thing", headers, transport)
-    policy = _r.Policy(attempts, base, cap, deadline, _Asked(spend))
+    policy = _r.Policy(attempts, base, cap, deadline, _Asked((lambda: True) if endless else spend))
     response = call_with_retry(request, policy, clock, _random_module.Random(seed))
     return [getattr(response, "status", None), getattr(response, "body", None)]
 """
@@ -122,10 +137,11 @@ class Desk:
         said = case.script[min(len(case.sends), len(case.script)) - 1]
         if len(case.sends) > MOST_SENDS:
             said = 200
+        now = round(self.clock.time() * 1e6)
         if isinstance(said, str):
-            return ["error", said]
+            return [now, "error", said]
         status, headers = said if isinstance(said, tuple) else (said, {})
-        return ["response", status, dict(headers), len(case.sends)]
+        return [now, "response", status, dict(headers), len(case.sends)]
 
     def _spend(self) -> bool:
         self.case.spent += 1
@@ -143,12 +159,13 @@ class Desk:
         base: float = 0.25,
         cap: float = 8.0,
         deadline: float = 600.0,
-        tokens: int = 100,
+        tokens: int | None = 100,
         latency: float = 0.0,
         seed: int = 1,
     ) -> Case:
+        """tokens: in the budget; None for one without end, which is not counted."""
         case = self.case = Case(what, list(script))
-        self.tokens, self.latency, self.began = tokens, latency, self.clock.time()
+        self.tokens, self.latency, self.began = tokens or 0, latency, self.clock.time()
         self.clock.sleeps.clear()
         if self.worker is None:
             callbacks = {"send": self._send, "spend": self._spend, **self.clock.callbacks("clock")}
@@ -157,6 +174,7 @@ class Desk:
         case.reply = self.worker.call(
             "__retry__",
             *resources,
+            tokens is None,
             seed,
             method,
             headers or {},
@@ -286,9 +304,8 @@ def call_with_retry(answer: Answer, bench: Bench) -> History:
             )
     for seed in range(SEEDS):
         if history.ended:
-            history.spread.append(
-                desk.call("503 for ever", [503], attempts=9, base=base, cap=cap, deadline=10_000.0, seed=seed)
-            )
+            more: dict[str, Any] = {"attempts": 9, "deadline": 10_000.0, "tokens": None, "seed": seed}
+            history.spread.append(desk.call("503 for ever", [503], base=base, cap=cap, **more))
     if history.ended:
         history.twins = [desk.call("twins", [503], attempts=5, base=base, cap=cap, seed=77) for _ in range(2)]
     return history
