@@ -8,6 +8,7 @@ from grader.checks.idempotency.charge import Case, unpaid
 from grader.checks.idempotency.deliveries import Series, serve
 from grader.checks.idempotency.payments import not_once
 from grader.checks.idempotency.place_order import astray
+from grader.checks.idempotency.retry_desk import Case as Attempted
 from grader.checks.running import Error, Reply
 from grader.instruments.broker import Message
 
@@ -49,7 +50,7 @@ def test_a_delivery_that_raises_fails_even_if_the_rows_are_right():
 
 def spread(waits: list[list[float]]) -> retrying.History:
     done = Reply(value=[503, ""])
-    cases = [retrying.Case("", [503], [0.0], w, reply=done) for w in waits]
+    cases = [Attempted("", [503], [0.0], w, reply=done) for w in waits]
     return retrying.History({"x": cases[0]}, cases, cases[:1] * 2, base=1.0, cap=4.0)
 
 
