@@ -6,11 +6,13 @@ from grader.checks.exercise import Failed, Unknown
 from grader.checks.idempotency import call_with_retry as retrying
 from grader.checks.idempotency.charge import Case, unpaid
 from grader.checks.idempotency.deliveries import Series, serve
-from grader.checks.idempotency.payments import not_once
-from grader.checks.idempotency.place_order import astray
+from grader.checks.idempotency.payments import not_once, unlike
+from grader.checks.idempotency.place_order import _repeated, astray
 from grader.checks.idempotency.retry_desk import Case as Attempted
 from grader.checks.running import Error, Reply
 from grader.instruments.broker import Message
+from grader.instruments.callers import Exchange
+from grader.instruments.explore import Run
 
 PLACED = [{"id": 7, "customer_id": 1}, {"id": 3, "customer_id": 1}, {"id": 5, "customer_id": 2}]
 
@@ -33,9 +35,26 @@ def test_one_charge_and_its_record():
     assert "2 times" in unpaid(Case("", [], ["ch_1", "ch_2"], ("paid", "ch_1")))
     assert "never" in unpaid(Case("", [], [], ("paid", "ch_1")))
     assert "pending" in unpaid(Case("", [], ["ch_1"], ("pending", "")))
-    assert not_once([("ch_1", 5)], [("a", 1, 5, "ch_1")]) == ""
-    assert "0 rows" in not_once([("ch_1", 5)], [])
-    assert "names charge" in not_once([("ch_1", 5)], [("a", 1, 5, "ch_9")])
+    assert not_once([("ch_1", 5, "order-1")], [("a", 1, 5, "ch_1")]) == ""
+    assert "0 rows" in not_once([("ch_1", 5, "order-1")], [])
+    assert "names charge" in not_once([("ch_1", 5, "order-1")], [("a", 1, 5, "ch_9")])
+
+
+def test_what_came_twice_counts_only_where_nothing_failed():
+    error = Reply(error=Error("domain", "BrokerUnavailable"))
+
+    def ran(*replies: Reply | None) -> Run:
+        return Run(replies=list(replies), endings=["returned", "returned"], state={"repeated": [7]})
+
+    assert "order 7" in _repeated(ran(Reply(), Reply()))
+    assert _repeated(ran(Reply(), error)) == ""
+    assert _repeated(ran(Reply(), None)) == ""
+
+
+def test_only_payments_must_be_told_alike():
+    first, second = (Exchange("POST", "/", 201, body=body) for body in (b"1", b"2"))
+    assert unlike([first, first, Exchange("POST", "/", 409, body=b"3")]) == ""
+    assert "different" in unlike([first, second])
 
 
 def test_a_delivery_that_raises_fails_even_if_the_rows_are_right():
