@@ -97,6 +97,9 @@ for _name, _value in list(globals().items()):
     if _value is _Argon2id and _name != "_Argon2id":
         globals()[_name] = _CountingArgon2id
 
+def __spare__(spare):
+    __work__["spare"] = spare
+
 def __worked__(name, conn, *args):
     """Calls the answer, then does what a pool does; returns [value, hashes, checks, left]."""
     __work__["hashes"] = __work__["checks"] = 0

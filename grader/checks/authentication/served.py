@@ -10,6 +10,8 @@ from grader.checks.virtual_time import SEED
 from grader.instruments.callers import AppClient, Exchange
 from grader.instruments.steps import Journal
 
+PATIENCE = 20.0  # seconds for a reply: for an app that hangs, not for a machine that is busy
+
 # __serve__ builds and serves; the count of requests tells when nothing is under way any more, background tasks included.
 DRIVER = """
 import threading as _threading
@@ -81,7 +83,7 @@ class Served:
         if not started.value.get("ok"):
             raise Rejected(f"The app does not start: {started.value.get('reason')}.")
         self.path = path
-        self.client = AppClient(path, base_url=base_url, journal=journal, timeout=5.0)
+        self.client = AppClient(path, base_url=base_url, journal=journal, timeout=PATIENCE)
 
     def ask(self, method: str, path: str, **more: Any) -> Exchange:
         return self.client.request(method, path, **more)

@@ -134,6 +134,10 @@ class Desk:
         self.worker = self.answer.spawn(driver=DRIVER + BETWEEN)
         return self.worker
 
+    def spare(self, spare: bool) -> None:
+        """Whether dear computations are only counted from now on, see `hash_work`."""
+        (self.worker or self.spawn()).call("__spare__", spare)
+
     def call(self, key: str, what: str, name: str, email: str, password: str) -> Call:
         worker = self.worker or self.spawn()
         before = self.row(email)
@@ -200,6 +204,7 @@ def store_password(answer: Answer, bench: Bench) -> History:
         return history
     desk.call("space", "verify it with a space more", verify, "ada@example.com", password + " ")
     desk.call("case", "verify it in capitals", verify, "ada@example.com", password.upper())
+    desk.spare(True)  # nothing can match here: what is compared with is the answer's own, for the sake of the time
     desk.call("unknown", "verify for an address nobody has", verify, "nobody@example.com", password)
     desk.put("closed@example.com", "!")
     desk.call("closed", 'verify for a closed account ("!")', verify, "closed@example.com", "!")
@@ -207,6 +212,7 @@ def store_password(answer: Answer, bench: Bench) -> History:
         desk.put(f"none{number}@example.com", stored)
         what = f"verify where {stored!r} is stored as the hash"
         desk.call(f"none {number}", what, verify, f"none{number}@example.com", stored.removeprefix("sha256$"))
+    desk.spare(False)
 
     legacy = ACCENTED + tail
     desk.put("old@example.com", old_hash(salt, legacy))
