@@ -204,7 +204,8 @@ def store_password(answer: Answer, bench: Bench) -> History:
         return history
     desk.call("space", "verify it with a space more", verify, "ada@example.com", password + " ")
     desk.call("case", "verify it in capitals", verify, "ada@example.com", password.upper())
-    desk.spare(True)  # nothing can match here: what is compared with is the answer's own, for the sake of the time
+    # Nothing can match here: what is compared with is the answer's own, for the sake of the time.
+    desk.spare(True)
     desk.call("unknown", "verify for an address nobody has", verify, "nobody@example.com", password)
     desk.put("closed@example.com", "!")
     desk.call("closed", 'verify for a closed account ("!")', verify, "closed@example.com", "!")
