@@ -15,17 +15,17 @@ _DEAR = 16 * 1024  # KiB times passes
 def _cost(memory, passes, lanes):
     __work__["costs"].append(f"m={memory},t={passes},p={lanes}")
 
-def _cost_of(stored):
-    stored = stored.decode("ascii", "replace") if isinstance(stored, bytes) else str(stored)
-    __work__["costs"].append(next((part for part in stored.split("$") if part.startswith("m=")), ""))
-
-def _spared(memory, passes, *_):
+def _spared(memory, passes):
     return __work__["spare"] and int(memory or 0) * int(passes or 0) >= _DEAR
 
-def _spared_of(stored):
+def _compared(stored):
+    """Notes a comparison with a stored hash; whether its computation is to be spared."""
+    __work__["checks"] += 1
     stored = stored.decode("ascii", "replace") if isinstance(stored, bytes) else str(stored)
-    parts = dict(part.split("=", 1) for part in ",".join(stored.split("$")).split(",") if "=" in part[1:2])
-    return _spared(*(part if part.isdigit() else 0 for part in (parts.get("m", ""), parts.get("t", ""))))
+    cost = next((part for part in stored.split("$") if part.startswith("m=")), "")
+    __work__["costs"].append(cost)
+    named = dict(part.split("=", 1) for part in cost.split(",") if "=" in part)
+    return _spared(*(part if part.isdigit() else 0 for part in (named.get("m", ""), named.get("t", ""))))
 
 def _hashed(*cost):
     __work__["hashes"] += 1
@@ -44,7 +44,7 @@ class _Counting:
                 at = args[0]
                 cost = (at.m_cost, at.t_cost, at.lanes) if name == "argon2_ctx" else (args[1], at, args[2])
                 _hashed(*cost)
-                if _spared(*cost):
+                if _spared(*cost[:2]):
                     if name == "argon2_ctx":
                         at.m_cost, at.t_cost = 8 * at.lanes, 1
                     else:
@@ -53,10 +53,8 @@ class _Counting:
             return counted
         if name == "argon2_verify":
             def counted(*args):
-                __work__["checks"] += 1
-                stored = _low_level.ffi.string(args[0])
-                _cost_of(stored)
-                return self._library.ARGON2_VERIFY_MISMATCH if _spared_of(stored) else found(*args)
+                spared = _compared(_low_level.ffi.string(args[0]))
+                return self._library.ARGON2_VERIFY_MISMATCH if spared else found(*args)
             return counted
         return found
 
@@ -85,10 +83,7 @@ class _CountingArgon2id:
         return self._made.verify(*args)
     @classmethod
     def verify_phc_encoded(cls, *args, **kwargs):
-        __work__["checks"] += 1
-        stored = (*args[1:2], kwargs.get("phc_encoded", ""))[0]
-        _cost_of(stored)
-        if _spared_of(stored):
+        if _compared((*args[1:2], kwargs.get("phc_encoded", ""))[0]):
             raise _InvalidKey("Argon2 hashes do not match.")
         return _Argon2id.verify_phc_encoded(*args, **kwargs)
 

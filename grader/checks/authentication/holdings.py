@@ -22,14 +22,21 @@ def tables(database: Database) -> list[str]:
     return [str(name) for _, name in database.query(_TABLES)]
 
 
-def in_tables(database: Database) -> list[str]:
-    """Every value of every row of every table, as text."""
-    found: list[str] = []
-    for qualified, _ in database.query(_TABLES):
-        rows = database.query(f"SELECT pg_catalog.to_jsonb(t.*)::pg_catalog.text FROM {qualified} t")
-        for (row,) in rows:
-            found += _leaves(json.loads(row))
+def in_tables(database: Database) -> dict[str, list[str]]:
+    """Every value of every row, as text, by "the table NAME"."""
+    found: dict[str, list[str]] = {}
+    for name, _ in database.query(_TABLES):
+        rows = database.query(f"SELECT pg_catalog.to_jsonb(t.*)::pg_catalog.text FROM {name} t")
+        found[f"the table {name.removeprefix('public.')}"] = [
+            leaf for (row,) in rows for leaf in _leaves(json.loads(row))
+        ]
     return found
+
+
+def empty_tables(database: Database) -> None:
+    """Takes all rows out of all tables."""
+    names = ", ".join(name for name, _ in database.query(_TABLES))
+    database.execute(f"TRUNCATE {names} CASCADE", role="admin")
 
 
 def in_redis(cache: Any) -> list[str]:

@@ -1,38 +1,41 @@
-"""What a database keeps, in tables of the answer's own too, and whether a secret can be read from it."""
+"""Whether a secret can be read from what is kept."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-from grader.checks.authentication.reset_password_app import spellings
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
 
 TELLING = 16  # characters of a part of a token that cannot stand somewhere by chance
 
 
-def tables(connection: Any) -> list[str]:
-    """Names of all tables, as SQL may quote them."""
-    found = connection.execute(
-        "SELECT c.oid::pg_catalog.regclass::text FROM pg_catalog.pg_class c "
-        "WHERE c.relnamespace = 'public'::pg_catalog.regnamespace AND c.relkind = 'r'"
+def readable(token: str, kept: Mapping[str, Sequence[str]]) -> str:
+    """Where the token stands, as it is or merely encoded; "" if nowhere. kept: texts, by where they are."""
+    # Of several parts one may be a public name; and what is short says nothing where it is found.
+    last = [part for part in token.replace(":", ".").split(".") if len(part) >= TELLING][-1:]
+    told = {spelling for part in (token, *last) for spelling in spellings(part)}
+    return next(
+        (where for where, texts in kept.items() if any(t in text for t in told for text in texts)), ""
     )
-    return [str(name) for (name,) in found.fetchall()]
 
 
-def in_tables(connection: Any) -> dict[str, str]:
-    """All rows, as text: by "the table NAME"."""
-    found = {}
-    for name in tables(connection):
-        rows = connection.execute(f"SELECT pg_catalog.to_jsonb(t.*)::text FROM {name} t").fetchall()
-        found[f"the table {name}"] = "\n".join(text for (text,) in rows)
+def spellings(token: str) -> set[str]:
+    """The token, and what it becomes when it is encoded instead of hashed."""
+    raw = token.encode()
+    found = {token, raw.hex(), base64.b64encode(raw).decode().rstrip("="), token[::-1]}
+    for decode in (_hexadecimal, _base64):
+        try:
+            value = decode(token)
+        except (ValueError, binascii.Error):
+            continue
+        if len(value) >= 8:
+            found |= {value.hex(), base64.b64encode(value).decode().rstrip("=")}
     return found
 
 
-def readable(token: str, kept: Mapping[str, str]) -> str:
-    """Where the token stands, as it is or merely encoded; "" if nowhere. kept: text, by where it is."""
-    # Of several parts one may be a public name; and what is short says nothing where it is found.
-    last = [part for part in token.replace(":", ".").split(".") if len(part) >= TELLING][-1:]
-    for where, text in kept.items():
-        if any(spelling in text for part in (token, *last) for spelling in spellings(part)):
-            return where
-    return ""
+def _hexadecimal(token: str) -> bytes:
+    return bytes.fromhex(token.replace("-", ""))
+
+
+def _base64(token: str) -> bytes:
+    return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))

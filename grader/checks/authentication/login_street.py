@@ -168,15 +168,18 @@ class Street:
 
     def holdings(self) -> dict[str, list[str]]:
         """What is kept, by where it is, as single values."""
-        return {"what Redis holds": in_redis(self.cache), "what the tables hold": in_tables(self.database)}
+        return {"what Redis holds": in_redis(self.cache), "what the tables hold": self._values()}
 
     def look_for_passwords(self) -> None:
         traces = self.people.traces()
         for where, texts in {
             "Redis": in_redis(self.cache),
-            "a table": in_tables(self.database),
+            "a table": self._values(),
             "what the call printed": self.outputs,
         }.items():
             text = "\n".join(texts)
             if any(trace in text for trace in traces):
                 self.history.leaks.append(where)
+
+    def _values(self) -> list[str]:
+        return [value for values in in_tables(self.database).values() for value in values]

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any
 
 from grader.checks.authentication.guessing import long_and_unlike
-from grader.checks.authentication.kept import in_tables, readable
 from grader.checks.authentication.refresh_desk import SCHEMA, SEEDS, Call, Desk, History, digest
 from grader.checks.authentication.unit import lab
 from grader.checks.concurrency import (
@@ -67,8 +66,7 @@ def refresh(answer: Answer, bench: Bench) -> History:
             return history
         second = call("second", "the token that gave", first.token or "none")
         third = call("third", "the token that gave, 29 days later", second.token or "none", LATER)
-        kept = in_tables(desk.connection)
-        history.readable = next((w for c in (first, second, third) if (w := readable(c.token, kept))), "")
+        history.readable = desk.readable(first.token, second.token, third.token)
         call("ending", "a token of a family that ends in a week", tokens["ending"])
         call("unknown", "a token nobody issued", random.randbytes(32).hex())
         call("empty", "an empty text", "")

@@ -6,7 +6,8 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from grader.checks.authentication.kept import tables
+from grader.checks.authentication.holdings import empty_tables, in_tables
+from grader.checks.authentication.kept import readable
 from grader.checks.concurrency import Scene, blame
 from grader.checks.running import Database, Reply
 from grader.instruments.clock import START
@@ -87,7 +88,7 @@ class Desk:
         self.connection = database.connection("admin")
 
     def reset(self) -> None:
-        self.connection.execute(f"TRUNCATE {', '.join(tables(self.connection))}")
+        empty_tables(self.database)
         for name, (family, customer, expires, ends, revoked) in SEEDS.items():
             day = timedelta(days=1)
             self.connection.execute(
@@ -108,3 +109,8 @@ class Desk:
     def revoked(self) -> dict[int, datetime | None]:
         found = self.connection.execute("SELECT id, revoked_at FROM public.families").fetchall()
         return {int(id): since for id, since in found}
+
+    def readable(self, *tokens: str) -> str:
+        """The table in which one of these stands, as it is or merely encoded; "" if none does."""
+        kept = in_tables(self.database)
+        return next((where for token in tokens if (where := readable(token, kept))), "")

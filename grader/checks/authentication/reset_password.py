@@ -397,7 +397,7 @@ def cannot_be_guessed(history: History) -> Ruling:
 def hashed_at_rest(history: History) -> Ruling:
     """No token that was mailed stands in the database, plain or merely encoded."""
     return not history.readable or fail(
-        "only a digest of the token in the database", f"a token can be read from the table {history.readable}"
+        "only a digest of the token in the database", f"a token can be read from {history.readable}"
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from grader.checks.authentication.holdings import in_tables
+from grader.checks.authentication.kept import spellings
 from grader.checks.authentication.served import Served
 from grader.checks.running import Answer, Bench
 from grader.checks.tables import Tables
@@ -153,26 +153,11 @@ class Shop:
         count = self.tables.rows("SELECT count(*) FROM public.sessions WHERE customer_id = %s", number)[0][0]
         return Row(next((p for p in self.passwords if matches(p, str(stored))), "none of these"), int(count))
 
-    def cells(self) -> list[tuple[str, str]]:
-        """(table, text) of every value in every table but those of the shop's customers and sessions."""
-        names = self.tables.rows(
-            "SELECT c.oid::pg_catalog.regclass::text, c.relname FROM pg_catalog.pg_class c "
-            "WHERE c.relnamespace = 'public'::pg_catalog.regnamespace AND c.relkind = 'r'"
-        )
-        found = []
-        for qualified, name in names:
-            for row in self.tables.rows(f"SELECT pg_catalog.to_jsonb(t.*)::text FROM {qualified} t"):
-                found.append((str(name), str(row[0])))
-        return found
-
     def readable(self) -> str:
         """The table in which a token of a mail stands, as it is or merely encoded; "" if none does."""
-        for table, text in self.cells():
-            if any(
-                spelling in text for token in self.tokens if len(token) > 5 for spelling in spellings(token)
-            ):
-                return table
-        return ""
+        told = {spelling for token in self.tokens if len(token) > 5 for spelling in spellings(token)}
+        kept = in_tables(self.database).items()
+        return next((table for table, values in kept if any(t in v for t in told for v in values)), "")
 
 
 def hashed(password: str, salt: str = "0123456789abcdef") -> str:
@@ -184,25 +169,3 @@ def hashed(password: str, salt: str = "0123456789abcdef") -> str:
 def matches(password: str, stored: str) -> bool:
     parts = stored.split("$")
     return len(parts) == 6 and hashed(password, parts[4]) == stored
-
-
-def spellings(token: str) -> set[str]:
-    """The token, and what it becomes when it is encoded instead of hashed."""
-    raw = token.encode()
-    found = {token, raw.hex(), base64.b64encode(raw).decode().rstrip("="), token[::-1]}
-    for decode in (_hexadecimal, _base64):
-        try:
-            value = decode(token)
-        except (ValueError, binascii.Error):
-            continue
-        if len(value) >= 8:
-            found |= {value.hex(), base64.b64encode(value).decode().rstrip("=")}
-    return found
-
-
-def _hexadecimal(token: str) -> bytes:
-    return bytes.fromhex(token.replace("-", ""))
-
-
-def _base64(token: str) -> bytes:
-    return base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))

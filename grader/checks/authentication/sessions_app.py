@@ -7,8 +7,8 @@ from typing import Any
 
 import redis
 
-from grader.checks.authentication.attempts import contents
-from grader.checks.authentication.kept import in_tables, readable, tables
+from grader.checks.authentication.holdings import empty_tables, in_redis, in_tables
+from grader.checks.authentication.kept import readable
 from grader.checks.authentication.served import Served
 from grader.checks.running import Answer, Bench, Resource
 from grader.instruments.callers import Exchange
@@ -81,7 +81,6 @@ class Venue:
         self.answer, self.folder = answer, bench.scratch()
         self.database = bench.database("empty")
         self.database.connection("learner").execute(SCHEMA)
-        self.admin = self.database.connection("admin")
         self.clock, self.journal = VirtualClock(), Journal()
         url = bench.redis_url()
         self.proxy = RespProxy(url, self.folder, journal=self.journal, clock=self.clock)
@@ -107,13 +106,12 @@ class Venue:
 
     def forget(self) -> None:
         """Nobody is logged in."""
-        for name in tables(self.admin):
-            self.admin.execute(f"TRUNCATE {name} CASCADE")
+        empty_tables(self.database)
         self.cache.flushdb()
 
     def readable(self, token: str) -> str:
         """Where the token stands, as it is or merely encoded; "" if nowhere."""
-        return readable(token, {"Redis": contents(self.cache)} | in_tables(self.admin))
+        return readable(token, {"Redis": in_redis(self.cache), **in_tables(self.database)})
 
     def close(self) -> None:
         self.journal.let_go()

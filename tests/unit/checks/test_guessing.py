@@ -32,7 +32,7 @@ def test_what_is_short_or_counted_or_a_moment_can_be_guessed():
 
 def test_a_token_is_read_where_it_stands_and_where_it_is_merely_encoded():
     token = secrets.token_hex(32)
-    kept = {"the table a": "nothing", "the table b": f"... {token} ..."}
+    kept = {"the table a": ["nothing"], "the table b": ["7", f"... {token} ..."]}
     assert readable(token, kept) == "the table b"
-    assert readable(token, {"Redis": token.encode().hex()}) == "Redis"
-    assert readable(token, {"the table a": secrets.token_hex(32)}) == ""
+    assert readable(token, {"Redis": [token.encode().hex()]}) == "Redis"
+    assert readable(token, {"the table a": [secrets.token_hex(32)]}) == ""
