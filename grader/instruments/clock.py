@@ -12,7 +12,8 @@ The answer receives an `AnswerClock`: `now()` -> aware datetime, `time()` and `m
 - through callbacks, for plain calls: `answer.spawn(callbacks=clock.callbacks("clock"))` and the argument
   `Resource("clock", "clock")`;
 - over a socket, for apps and for sleeps that the judge holds, because nobody waits for callbacks while the judge talks
-  HTTP: `path = clock.serve(bench.scratch())`, and in the worker `connect(path)` or `Resource("clock", path)`.
+  HTTP: `path = clock.serve(bench.scratch())`, and in the worker `connect(path)` or `Resource("clock", path)`. The moment
+  itself stands in a file beside the socket: libraries look at the time with every command, and must not ask each time.
 
 sleeping="advance" (the default): a sleep moves the clock on by its length and returns at once; right for one caller.
 sleeping="hold": a sleeper waits until the clock reaches its moment, so several callers share one time; the judge looks
@@ -44,7 +45,7 @@ LONGEST_SLEEP = 10 * 365 * 24 * 3600.0  # seconds; a longer sleep is a bug of th
 
 
 class VirtualClock:
-    """The judge's clock. Thread-safe. `reads` and `sleeps` tell how the answer used it."""
+    """The judge's clock. Thread-safe. `sleeps` tells how the answer used it."""
 
     def __init__(
         self, start: datetime | str = START, *, sleeping: str = "advance", journal: Journal | None = None
@@ -55,7 +56,6 @@ class VirtualClock:
         if sleeping not in ("advance", "hold"):
             raise ValueError('sleeping is "advance" or "hold"')
         self.sleeping, self.journal = sleeping, journal
-        self.reads = 0
         self.sleeps: list[float] = []  # seconds, in order of asking
         self.changed = threading.Condition(threading.RLock())
         self._start_us = self._us = round((moment - _EPOCH) / timedelta(microseconds=1))
@@ -63,6 +63,7 @@ class VirtualClock:
         self._count = 0
         self._watchers: list[Callable[[], None]] = []
         self._doors: list[_Door] = []
+        self._faces: list[_Face] = []
 
     def now(self) -> datetime:
         return _EPOCH + timedelta(microseconds=self._us)
@@ -169,6 +170,8 @@ class VirtualClock:
     def serve(self, folder: Path | str, caller: str = "app") -> str:
         """Opens a socket in `folder` for this caller to `connect` to; closed by `close`. Returns its path."""
         path = str(Path(folder) / f"clock-{caller}.sock")
+        with self.changed:
+            self._faces.append(_Face(path, self._start_us, self._us))
         self._doors.append(_Door(path, self._handlers(caller)))
         return path
 
@@ -177,6 +180,10 @@ class VirtualClock:
         for door in self._doors:
             door.close()
         self._doors.clear()
+        with self.changed:
+            for face in self._faces:
+                face.close()
+            self._faces.clear()
 
     def __enter__(self) -> VirtualClock:
         return self
@@ -185,13 +192,8 @@ class VirtualClock:
         self.close()
 
     def _handlers(self, caller: str = "app") -> dict[str, Callable[..., Any]]:
-        def read() -> int:
-            with self.changed:
-                self.reads += 1
-                return self._us
-
         return {
-            "read": read,
+            "read": lambda: self._us,
             "start": lambda: self._start_us,
             "sleep": lambda s: self.sleep(float(s), caller),
         }
@@ -199,6 +201,8 @@ class VirtualClock:
     def _move(self, us: int) -> None:
         with self.changed:
             self._us = us
+            for face in self._faces:
+                face.show(us)
             watchers = list(self._watchers)
         for told in watchers:
             told()
@@ -273,14 +277,52 @@ def age_keys(client: Any, seconds: float) -> list[str]:
     return [k if isinstance(k, str) else k.decode("utf-8", "backslashreplace") for k in gone]
 
 
+class _Face:
+    """Shows the moment in a file beside a door, as two numbers: when the clock began, and now."""
+
+    def __init__(self, door: str, start: int, now: int) -> None:
+        self._path = _face_of(door)
+        # A new file, whatever stands there: an answer may be able to write to this folder.
+        self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        os.write(self._fd, _packed(start) + _packed(now))
+        os.fchmod(self._fd, 0o644)  # answers may run as another user
+
+    def show(self, now: int) -> None:
+        os.pwrite(self._fd, _packed(now), _NUMBER)
+
+    def close(self) -> None:
+        """Whoever has it open still finds nothing on it."""
+        os.ftruncate(self._fd, 0)
+        os.close(self._fd)
+        Path(self._path).unlink(missing_ok=True)
+
+
+_NUMBER = 8  # bytes
+_STOPPED = "the clock has stopped: the check is over"
+
+
+def _packed(moment: int) -> bytes:
+    return moment.to_bytes(_NUMBER, "little", signed=True)
+
+
+def _face_of(door: str) -> str:
+    return f"{door}.now"
+
+
 class _Line:
-    """Asks over the socket; reconnects after a fork and in every thread."""
+    """Looks at the face for the time, asks over the socket for all else; reconnects after a fork and in every thread."""
 
     def __init__(self, path: str) -> None:
         self._path = path
+        self._face = open(_face_of(path), "rb", buffering=0)  # noqa: SIM115 - for as long as there is somebody to ask
         self._mine = threading.local()
 
     def __call__(self, name: str, *args: Any) -> Any:
+        if name in ("start", "read"):
+            shown = os.pread(self._face.fileno(), _NUMBER, 0 if name == "start" else _NUMBER)
+            if not shown:
+                raise RuntimeError(_STOPPED)
+            return int.from_bytes(shown, "little", signed=True)
         if getattr(self._mine, "pid", None) != os.getpid():
             sock = socket.socket(socket.AF_UNIX)
             sock.connect(self._path)
@@ -300,7 +342,7 @@ class _Line:
 
     def _read(self, line: bytes) -> Any:
         if not line:
-            raise RuntimeError("the clock has stopped: the check is over")
+            raise RuntimeError(_STOPPED)
         answer = json.loads(line)
         if "error" in answer:
             raise ValueError(answer["error"])

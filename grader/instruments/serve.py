@@ -109,6 +109,7 @@ class _Running:
         self.ready = threading.Event()
         self.threads_before = set(threading.enumerate())
         self.tasks_left: list[str] = []
+        self.tasks_at_start = 0
         self.loop: asyncio.AbstractEventLoop | None = None
         self.end: asyncio.Event | None = None
         running = self
@@ -120,6 +121,7 @@ class _Running:
             async def startup(self, sockets: Any = None) -> None:
                 await super().startup(sockets)
                 running.loop, running.end = asyncio.get_running_loop(), asyncio.Event()
+                running.tasks_at_start = len(asyncio.all_tasks())
                 running.ready.set()
 
             async def main_loop(self) -> None:
@@ -169,15 +171,23 @@ class _Running:
         left = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
         self.tasks_left = sorted(getattr(t.get_coro(), "__qualname__", t.get_name())[:80] for t in left)
 
+    def _strangers(self) -> list[threading.Thread]:
+        ours = {"app", "MainThread"}
+        return [t for t in threading.enumerate() if t not in self.threads_before and t.name not in ours]
+
+    def works_apart(self) -> bool:
+        """Whether threads or tasks are there that may still do something for the app when no request is under way."""
+        me = threading.current_thread()
+        if any(t is not me and not t.name.startswith("AnyIO worker") for t in self._strangers()):
+            return True
+        return self.loop is not None and len(asyncio.all_tasks(self.loop)) > self.tasks_at_start
+
     def stop(self) -> dict[str, Any]:
         if self.loop is not None and self.end is not None and not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self.end.set)
         self.thread.join(STOP_WITHIN)
         hangs = self.thread.is_alive()
-        ours = {"app", "MainThread"}
-        strangers = [
-            t.name[:80] for t in threading.enumerate() if t not in self.threads_before and t.name not in ours
-        ]
+        strangers = [t.name[:80] for t in self._strangers()]
         return {
             "stopped": not hangs,
             "hangs": hangs,  # swallows cancellation, or blocks its event loop; the worker must be killed

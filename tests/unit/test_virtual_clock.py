@@ -66,7 +66,6 @@ def test_the_answer_reads_the_same_clock_by_callback_and_by_socket(folder: Path)
             assert answer.monotonic() == clock.monotonic() == before + 5
             with pytest.raises(ValueError, match="non-negative"):
                 answer.sleep(-1)
-    assert clock.reads == 6
 
 
 def test_fifty_sleepers_share_one_time(folder: Path) -> None:

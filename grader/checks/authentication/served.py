@@ -14,10 +14,10 @@ PATIENCE = 20.0  # seconds for a reply: for an app that hangs, not for a machine
 
 # __serve__ builds and serves; the count of requests tells when nothing is under way any more, background tasks included.
 DRIVER = """
-import threading as _threading
+import threading as _threading, time as _time
 from grader.instruments import serve as _serve
 
-_quiet, _under_way, _patience = _threading.Condition(), [0], [2.0]
+_quiet, _under_way, _patience = _threading.Condition(), [0], [2.0, 0.3]
 
 
 class _Counted:
@@ -44,11 +44,19 @@ def __serve__(listener, build, *args):
 
 
 def __quiet__(also=None):
-    # What was started behind the app's back is waited for too; of an app that let one wait in vain, not for long.
+    # What was started behind the app's back is waited for too: for a while where there is a thread or a task that
+    # may do it, else for a moment; of an app that let one wait in vain, not for long.
     with _quiet:
         _quiet.wait_for(lambda: not _under_way[0], 5)
-        if also and not _quiet.wait_for(also, _patience[0]):
-            _patience[0] = 0.05
+        if not also:
+            return
+        began = _time.perf_counter()
+        while not also():
+            apart = any(running.works_apart() for running in _serve._running.values())
+            if _time.perf_counter() - began > _patience[0 if apart else 1]:
+                _patience[:] = [0.05, 0.05]
+                return
+            _quiet.wait(0.01)
 
 
 def __raised__():

@@ -25,7 +25,7 @@ LEFT_OVER = (
     MANY // 3
 )  # things that may stay in Redis: a total a product, or what a trim of about the right size leaves
 ENTRY = 16  # bytes of a string that may be one view
-SOME = 50  # views before a flush that is disturbed
+SOME = 24  # views before a flush that is disturbed: more than any answer may lose
 MOST_LOSS = 20
 
 

@@ -12,7 +12,7 @@ from grader.instruments.faults import Sweep, sweep
 
 PAUSE = 120.0  # seconds until what a dead process held is free again
 PATIENCE = 1000  # commands; whoever asks more often, two minutes after somebody died, waits for the dead
-MOST_RUNS = 25  # steps of a flush at which something happens
+MOST_RUNS = 20  # steps of a flush at which something happens
 DRIVER = """
 def __record__(redis, views):
     for product_id, customer_id in views:

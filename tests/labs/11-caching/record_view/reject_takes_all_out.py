@@ -1,4 +1,4 @@
-# fails: loss_is_bounded -- "of 50 views are lost, declared were 0" "is nowhere"
+# fails: loss_is_bounded -- "of 24 views are lost, declared were 0" "is nowhere"
 # Nothing is lost while it runs; killed after the pop, everything is.
 def record_view(redis, product_id, customer_id):
     redis.rpush("views", f"{product_id} {customer_id}")
