@@ -9,7 +9,7 @@
 # - `conn` is an open psycopg 3 connection, not in autocommit mode and not in a transaction; one that you leave open is rolled back by the pool it came from.
 # - `redis` is a `redis.Redis` client that returns bytes and does not retry; other processes use the same server.
 # - The names of your keys are yours to choose, and so is what you keep in them.
-# - Time is the judge's: in the check the TTLs of keys in Redis, `time.time()`, `time.monotonic()` and `time.sleep()` all follow one virtual clock, and nobody waits for real. TTLs of single fields in a hash (`HEXPIRE`) do not follow it: give keys an expiry.
+# - Time is the judge's: in the check the TTLs in Redis, `time.time()`, `time.monotonic()` and `time.sleep()` all follow one virtual clock, and nobody waits for real.
 # - Typed errors come from `grader.shop.errors` and are imported below; an exception class of your own is as good.
 
 # %% context

@@ -94,14 +94,14 @@ def get_product(answer: Answer, bench: Bench) -> History:
             history.old.append(call(first, f"product {row[0]}, of which an old entry is cached", *row))
         place.cache.flushdb()
         for row in fresh:
-            before = set(place.cache.scan_iter(count=1000))
+            before = place.entries()
             history.misses.append(call(first, f"product {row[0]}, not in the cache", *row))
             if not history.misses[-1].right:
                 return history
-            new = [place.proxy.ttl(k) for k in set(place.cache.scan_iter(count=1000)) - before]
-            history.lifetimes += (
-                [max(t for t in new if t is not None)] if any(t is not None for t in new) else []
-            )
+            new = [
+                left for entry, left in place.entries().items() if entry not in before and left is not None
+            ]
+            history.lifetimes += [max(new)] if new else []
         for row in fresh[:5]:
             history.hits.append(call(second, f"product {row[0]} once more, asked by another process", *row))
         history.left = place.keys()

@@ -122,6 +122,16 @@ class Place:
         """Every key in Redis and the seconds it has left; None for one that stays for ever."""
         return {name(k): self.proxy.ttl(k) for k in self.cache.scan_iter(count=1000)}
 
+    def entries(self) -> dict[str, float | None]:
+        """As `keys`, but of a hash without an expiry of its own each field ("key field")."""
+        found: dict[str, float | None] = {}
+        for key in self.cache.scan_iter(count=1000):
+            fields = self.proxy.ttls_of_fields(key) if self.cache.ttl(key) < 0 else {}
+            found |= {f"{name(key)} {name(field)}": left for field, left in fields.items()} or {
+                name(key): self.proxy.ttl(key)
+            }
+        return found
+
     def close(self) -> None:
         self.journal.let_go()
         if self.postgres is not None:

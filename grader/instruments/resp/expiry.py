@@ -7,8 +7,8 @@ Every moment of virtual time is mapped to a real moment thirty days ahead, by on
 Commands that set an expiry are sent on as their absolute form (`SET k v EX 30` -> `SET k v PXAT <virtual now + 30 s
 + shift>`), commands that read one are translated back, and so are `TIME` and the calls a Lua script makes. Real time
 spent in a check therefore expires nothing; when the virtual clock advances, the proxy deletes the keys whose virtual
-moment has come. Not translated: RESTORE, fields of hashes (HEXPIRE family), Functions (FCALL). Keyspace
-notifications say `del`, not `expired`.
+moment has come, and the fields of hashes (HEXPIRE and its family) whose has. Not translated: RESTORE, Functions
+(FCALL). Keyspace notifications say `del` and `hdel`, not `expired` and `hexpired`.
 """
 
 from __future__ import annotations
@@ -19,35 +19,48 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from grader.instruments.resp.commands import name_of
-from grader.instruments.resp.protocol import decode
+from grader.instruments.resp.protocol import decode, elements
 
 ReplyMap = Callable[[bytes], bytes]
 AHEAD_MS = 30 * 24 * 3600 * 1000
 _RELATIVE = {b"EX": 1000, b"PX": 1}
 _NO_SCRIPT = b"0" * 40
 _ABSOLUTE = {b"EXAT": 1000, b"PXAT": 1}
+_LATER = {"EXPIRE": 1000, "PEXPIRE": 1, "HEXPIRE": 1000, "HPEXPIRE": 1}
+_AT = {"EXPIREAT": 1000, "PEXPIREAT": 1, "HEXPIREAT": 1000, "HPEXPIREAT": 1}
+_OPTIONS_FROM = {"SET": 3, "GETEX": 2, "HSETEX": 2, "HGETEX": 2}
+_OF_FIELDS = (b"HEXPIRE", b"HPEXPIRE", b"HSETEX", b"HGETEX")
+_FIELDS = b"FIELDS"  # names and values of a hash follow: no options any more
 
 # One line, so that line numbers in a script's error messages stay what the learner wrote.
 _LUA = (
     "local redis = (function(real, now, shift) local function at(ms) return string.format('%.0f', ms + shift) end "
     "local function words(...) local a = {{...}} local c = string.upper(tostring(a[1])) local n = tonumber(a[3]) "
-    "local rel = {{EXPIRE=1000, PEXPIRE=1}} local abs = {{EXPIREAT=1000, PEXPIREAT=1}} "
-    "if rel[c] and n and n > 0 then a[1] = 'PEXPIREAT' a[3] = at(now + n * rel[c]) "
-    "elseif abs[c] and n then a[1] = 'PEXPIREAT' a[3] = at(n * abs[c]) "
+    "local rel = {{EXPIRE=1000, PEXPIRE=1, HEXPIRE=1000, HPEXPIRE=1}} "
+    "local abs = {{EXPIREAT=1000, PEXPIREAT=1, HEXPIREAT=1000, HPEXPIREAT=1}} "
+    "local from = {{SET=4, GETEX=3, HSETEX=3, HGETEX=3}} "
+    "local target = string.sub(c, 1, 1) == 'H' and 'HPEXPIREAT' or 'PEXPIREAT' "
+    "if rel[c] and n and n > 0 then a[1] = target a[3] = at(now + n * rel[c]) "
+    "elseif abs[c] and n then a[1] = target a[3] = at(n * abs[c]) "
     "elseif (c == 'SETEX' or c == 'PSETEX') and n and n > 0 then "
     "a = {{'SET', a[2], a[4], 'PXAT', at(now + n * (c == 'SETEX' and 1000 or 1))}} "
-    "elseif c == 'SET' or c == 'GETEX' then for i = (c == 'SET' and 4 or 3), #a do "
+    "elseif from[c] then for i = from[c], #a do "
     "local o = string.upper(tostring(a[i])) local v = tonumber(a[i+1]) "
+    "if o == 'FIELDS' then break end "
     "if (o == 'EX' or o == 'PX') and v and v > 0 then a[i] = 'PXAT' a[i+1] = at(now + v * (o == 'EX' and 1000 or 1)) "
     "elseif (o == 'EXAT' or o == 'PXAT') and v then a[i] = 'PXAT' a[i+1] = at(v * (o == 'EXAT' and 1000 or 1)) end "
     "end end return c, a end "
     "local function run(f, ...) local c, a = words(...) "
     "if c == 'TIME' then return {{string.format('%.0f', math.floor(now / 1000)), "
     "string.format('%.0f', (now % 1000) * 1000)}} end "
-    "if c == 'TTL' or c == 'PTTL' or c == 'EXPIRETIME' or c == 'PEXPIRETIME' then "
-    "local v = f('PEXPIRETIME', a[2]) if type(v) ~= 'number' or v < 0 then return v end v = v - shift "
-    "if c == 'PTTL' then return v - now elseif c == 'TTL' then return math.floor((v - now + 500) / 1000) "
-    "elseif c == 'EXPIRETIME' then return math.floor((v + 500) / 1000) end return v end "
+    "local function back(k, v) if type(v) ~= 'number' or v < 0 then return v end v = v - shift "
+    "if k == 'PTTL' then return v - now elseif k == 'TTL' then return math.floor((v - now + 500) / 1000) "
+    "elseif k == 'EXPIRETIME' then return math.floor((v + 500) / 1000) end return v end "
+    "local asks = {{TTL=1, PTTL=1, EXPIRETIME=1, PEXPIRETIME=1}} "
+    "if asks[c] then return back(c, f('PEXPIRETIME', a[2])) end "
+    "local k = string.sub(c, 2) if string.sub(c, 1, 1) == 'H' and asks[k] then a[1] = 'HPEXPIRETIME' "
+    "local all = f(unpack(a)) if type(all) ~= 'table' or all.err then return all end "
+    "for i = 1, #all do all[i] = back(k, all[i]) end return all end "
     "return f(unpack(a)) end "
     "return setmetatable({{call = function(...) return run(real.call, ...) end, "
     "pcall = function(...) return run(real.pcall, ...) end}}, {{__index = real}}) end)(redis, {now}, {shift}) "
@@ -62,6 +75,7 @@ class Expiry:
     now_ms: Callable[[], int]
     shift: int = 0
     scripts: dict[bytes, bytes] = field(default_factory=dict)  # SHA1 -> source, as clients loaded them
+    of_fields: bool = False  # somebody gives fields of hashes an expiry
 
     def __post_init__(self) -> None:
         self.shift = self.shift or int(time.time() * 1000) + AHEAD_MS - self.now_ms()
@@ -69,20 +83,21 @@ class Expiry:
     def outgoing(self, args: list[bytes]) -> tuple[list[bytes], ReplyMap | None]:  # noqa: PLR0911
         """The command to send to the server, and how to translate its reply back."""
         name = name_of(args)
+        self.of_fields = self.of_fields or any(word in args[0].upper() for word in _OF_FIELDS)
         match name:
-            case "EXPIRE" | "PEXPIRE" if len(args) >= 3:
-                return self._moment(args, 1000 if name == "EXPIRE" else 1, relative=True), None
-            case "EXPIREAT" | "PEXPIREAT" if len(args) >= 3:
-                return self._moment(args, 1000 if name == "EXPIREAT" else 1, relative=False), None
+            case _ if len(args) >= 3 and name in _LATER:
+                return self._moment(args, _LATER[name], relative=True), None
+            case _ if len(args) >= 3 and name in _AT:
+                return self._moment(args, _AT[name], relative=False), None
             case "SETEX" | "PSETEX" if len(args) == 4 and (ms := _positive(args[2])):
                 ms *= 1000 if name == "SETEX" else 1
                 return [b"SET", args[1], args[3], b"PXAT", self._at(self.now_ms() + ms)], None
-            case "SET":
-                return self._options(args, 3), None
-            case "GETEX":
-                return self._options(args, 2), None
+            case _ if name in _OPTIONS_FROM:
+                return self._options(args, _OPTIONS_FROM[name]), None
             case "TTL" | "PTTL" | "EXPIRETIME" | "PEXPIRETIME" if len(args) == 2:
                 return [b"PEXPIRETIME", args[1]], lambda frame: self._back(name, frame)
+            case "HTTL" | "HPTTL" | "HEXPIRETIME" | "HPEXPIRETIME" if len(args) > 2:
+                return [b"HPEXPIRETIME", *args[1:]], lambda frame: self._all_back(name[1:], frame)
             case "TIME":
                 return args, self._time
             case "SCRIPT" if len(args) == 3 and args[1].upper() == b"LOAD":
@@ -100,7 +115,7 @@ class Expiry:
         return args, None
 
     def limit(self) -> int:
-        """Keys whose PEXPIRETIME is at most this are due."""
+        """Keys and fields whose PEXPIRETIME is at most this are due."""
         return self.now_ms() + self.shift
 
     def _at(self, virtual_ms: int) -> bytes:
@@ -110,12 +125,15 @@ class Expiry:
         ms = _positive(args[2]) * unit
         if not ms:
             return args  # EXPIRE k 0 deletes, EXPIRE k x is refused: the server knows best
-        return [b"PEXPIREAT", args[1], self._at(ms + (self.now_ms() if relative else 0)), *args[3:]]
+        target = b"HPEXPIREAT" if args[0][:1] in b"Hh" else b"PEXPIREAT"
+        return [target, args[1], self._at(ms + (self.now_ms() if relative else 0)), *args[3:]]
 
     def _options(self, args: list[bytes], start: int) -> list[bytes]:
         out = list(args)
         for i in range(start, len(args) - 1):
             option, value = args[i].upper(), _positive(args[i + 1])
+            if option == _FIELDS:
+                break
             if value and option in _RELATIVE:
                 out[i : i + 2] = [b"PXAT", self._at(self.now_ms() + value * _RELATIVE[option])]
             elif value and option in _ABSOLUTE:
@@ -133,6 +151,12 @@ class Expiry:
         )
         return b":%d\r\n" % value
 
+    def _all_back(self, name: str, frame: bytes) -> bytes:
+        if not frame.startswith(b"*"):
+            return frame
+        head, end, _ = frame.partition(b"\r\n")
+        return head + end + b"".join(self._back(name, part) for part in elements(frame))
+
     def _time(self, frame: bytes) -> bytes:
         if not frame.startswith(b"*"):
             return frame
@@ -141,6 +165,7 @@ class Expiry:
         return b"*2\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n" % (len(first), first, len(second), second)
 
     def _script(self, source: bytes) -> bytes:
+        self.of_fields = self.of_fields or any(word in source.upper() for word in _OF_FIELDS)
         prefix = _LUA.format(now=self.now_ms(), shift=self.shift).encode()
         if source.startswith(b"#!"):
             head, _, body = source.partition(b"\n")

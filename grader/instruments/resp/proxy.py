@@ -6,6 +6,7 @@ import contextlib
 import selectors
 import socket
 import threading
+import time
 from collections import Counter
 from pathlib import Path
 from types import TracebackType
@@ -115,22 +116,35 @@ class RespProxy:
             return [s for s in self.journal.steps if s.lane == "Redis" and caller in (None, s.caller)]
 
     def expire_due(self) -> list[str]:
-        """Deletes the keys whose virtual moment has come; the clock calls it. Returns their names."""
+        """Deletes the keys and fields whose virtual moment has come; the clock calls it. Returns their names."""
         if self.expiry is None:
             return []
-        names = self.upstream.expire(self.expiry.limit())
+        names = self.upstream.expire(self.expiry.limit(), fields=self.expiry.of_fields)
         for name in names:
             self.journal.note("Redis", f"{name} expires")
         return names
 
-    def ttl(self, key: str) -> float | None:
-        """Seconds `key` has left on the virtual clock (the real one without a clock); None without expiry or key."""
-        moment: Any = self.upstream.control.pexpiretime(key)
+    def ttl(self, key: str | bytes) -> float | None:
+        """Seconds `key` has left on the virtual clock (the real one without a clock); None without expiry or key.
+
+        A hash of which each field expires has as long left as the last of them.
+        """
+        control: Any = self.upstream.control
+        moment = control.pexpiretime(key)
+        if moment == -1:
+            moments = self.upstream.moments(key).values()
+            moment = max(moments) if moments and min(moments) >= 0 else -1
+        return self._left(moment)
+
+    def ttls_of_fields(self, key: str | bytes) -> dict[bytes, float | None]:
+        """As `ttl`, of each field of a hash."""
+        return {field: self._left(moment) for field, moment in self.upstream.moments(key).items()}
+
+    def _left(self, moment: int) -> float | None:
         if moment < 0:
             return None
         if self.expiry is None:
-            left: Any = self.upstream.control.pttl(key)
-            return max(float(left), 0.0) / 1000
+            return max(moment / 1000 - time.time(), 0.0)
         return float(moment - self.expiry.limit()) / 1000
 
     def close(self) -> None:

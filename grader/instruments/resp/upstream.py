@@ -13,7 +13,10 @@ from grader.instruments.resp.protocol import ProtocolError, Splitter, decode, pa
 _CHUNK = 65536
 _EXPIRE_DUE = (
     "local gone = {} for _, k in ipairs(redis.call('KEYS', '*')) do local t = redis.call('PEXPIRETIME', k) "
-    "if t >= 0 and t <= tonumber(ARGV[1]) then redis.call('DEL', k) gone[#gone + 1] = k end end return gone"
+    "if t >= 0 and t <= tonumber(ARGV[1]) then redis.call('DEL', k) gone[#gone + 1] = k "
+    "elseif ARGV[2] == '1' and redis.call('TYPE', k).ok == 'hash' then for _, f in ipairs(redis.call('HKEYS', k)) do "
+    "local at = redis.call('HPEXPIRETIME', k, 'FIELDS', 1, f)[1] if at >= 0 and at <= tonumber(ARGV[1]) then "
+    "redis.call('HDEL', k, f) gone[#gone + 1] = k .. ' ' .. f end end end end return gone"
 )
 
 
@@ -53,9 +56,18 @@ class Upstream:
         """Ends its blocking command as if the timeout had come."""
         self.control.client_unblock(client_id)
 
-    def expire(self, limit_ms: int) -> list[str]:
-        """Deletes the keys whose expiry is at most this moment of the server's time; returns their names."""
-        gone: Any = self.control.eval(_EXPIRE_DUE, 0, str(limit_ms))
+    def moments(self, key: str | bytes) -> dict[bytes, int]:
+        """PEXPIRETIME of each field of the hash `key`, -1 for one that stays; empty for other types."""
+        control: Any = self.control
+        fields = control.hkeys(key) if control.type(key) == b"hash" else []
+        return dict(zip(fields, control.hpexpiretime(key, *fields), strict=True)) if fields else {}
+
+    def expire(self, limit_ms: int, *, fields: bool = False) -> list[str]:
+        """Deletes the keys whose expiry is at most this moment of the server's time; returns their names.
+
+        fields: also of the fields of hashes, which takes a look at each ("key field").
+        """
+        gone: Any = self.control.eval(_EXPIRE_DUE, 0, str(limit_ms), "1" if fields else "0")
         return sorted(k.decode("utf-8", "backslashreplace") for k in gone)
 
     def _open(self) -> socket.socket:

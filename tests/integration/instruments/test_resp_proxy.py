@@ -294,6 +294,40 @@ def test_ttls_obey_the_virtual_clock_alone(timed) -> None:
     assert client.time() == (int(clock.time()), 0)
 
 
+def test_the_ttls_of_fields_obey_it_as_well(timed) -> None:
+    bench, clock = timed
+    client = bench.client()
+    client.hset("h", mapping={"a": 1, "b": 2, "c": 3, "d": 4, "for ever": 5})
+    now = int(clock.time())
+    assert client.hexpire("h", 30, "a") == [1]
+    assert client.pipeline().hpexpire("h", 30_000, "b").hexpireat("h", now + 30, "c").execute() == [[1], [1]]
+    assert client.execute_command("HSETEX", "h", "PX", 30_000, "FIELDS", 2, "e", 6, "EX", 7) == 1
+    assert client.execute_command("HGETEX", "h", "EX", 31, "FIELDS", 1, "d") == [b"4"]
+    assert client.hget("h", "EX") == b"7"  # a field, though it is called as an option is
+    clock.advance(29)
+    assert client.httl("h", "a", "b", "c", "e", "EX", "d", "for ever", "no") == [1, 1, 1, 1, 1, 2, -1, -2]
+    assert client.pipeline().hpttl("h", "a").hexpiretime("h", "a").execute() == [[1000], [now + 30]]
+    assert bench.proxy.ttl("h") is None
+    clock.advance(1)
+    assert client.hkeys("h") == [b"d", b"for ever"]
+    client.hdel("h", "for ever")
+    assert bench.proxy.ttl("h") == 1
+    assert client.hexpire("h", 0, "d") == [2]
+    assert client.exists("h") == 0
+
+
+def test_fields_expire_in_scripts(timed) -> None:
+    bench, clock = timed
+    client = bench.client()
+    source = (
+        "redis.call('HSET', KEYS[1], 'a', 1, 'b', 2) redis.call('HEXPIRE', KEYS[1], 5, 'FIELDS', 1, 'a')\n"
+        "return redis.call('HPTTL', KEYS[1], 'FIELDS', 2, 'a', 'b')"
+    )
+    assert client.eval(source, 1, "h") == [5000, -1]
+    clock.advance(5)
+    assert client.hkeys("h") == [b"b"]
+
+
 def test_scripts_live_in_virtual_time_too(timed) -> None:
     bench, clock = timed
     client = bench.client()
