@@ -27,7 +27,7 @@ test: $(READY)
 	@failed=; \
 	$(MAKE) --no-print-directory lint || failed="$$failed lint"; \
 	$(BIN)/python -m grader build --check || failed="$$failed build"; \
-	$(BIN)/python -m pytest -n 2 $(ARGS) || failed="$$failed pytest"; \
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS) || failed="$$failed pytest"; \
 	if [ -n "$$failed" ]; then echo "make test: failed:$$failed" >&2; exit 1; fi
 
 lint: $(READY)
@@ -39,7 +39,7 @@ lint: $(READY)
 	[ -z "$$failed" ]
 
 campaign: $(READY)
-	@GRADER_CAMPAIGN=1 $(BIN)/python -m pytest -n 2 -m campaign $(ARGS)
+	@GRADER_CAMPAIGN=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m campaign $(ARGS)
 
 bench: $(READY)
 	@for bench in tests/benchmarks/bench_*.py; do $(BIN)/python $$bench || exit 1; done
