@@ -5,16 +5,16 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from grader.checks.authentication import close_the_hole, lab, reset_password
+from grader.checks.authentication import close_the_hole_scenes, lab, reset_password_scenes
 from grader.checks.authentication.browser import _rewritten
-from grader.checks.authentication.close_the_hole import History as Closed
-from grader.checks.authentication.close_the_hole import Try
+from grader.checks.authentication.close_the_hole_scenes import History as Closed
+from grader.checks.authentication.close_the_hole_scenes import Try
 from grader.checks.authentication.forgery import Mint
 from grader.checks.authentication.oauth_guesses import ELSEWHERE
 from grader.checks.authentication.oauth_scenes import SAID
 from grader.checks.authentication.refresh import doubled, survived
 from grader.checks.authentication.second_step import ADA, HOLE, MALLORY
-from grader.checks.authentication.store_password import weakness
+from grader.checks.authentication.stored_hashes import weakness
 from grader.checks.authentication.verify_token import START, History, Shown
 from grader.checks.concurrency import Scene, holds
 from grader.checks.running import Error, Reply
@@ -144,7 +144,7 @@ def test_every_attack_on_the_second_step_gets_past_a_variant_that_names_it():
         clock=SimpleNamespace(advance=lambda seconds: None),
     )
     history = Closed()
-    close_the_hole._attacks(shut, None, history)
+    close_the_hole_scenes.attacks(shut, None, history)
     quotes = quoted_in_rejects("close_the_hole")
     assert len(history.attacks) > 10
     names = [a.name for a in history.attacks]
@@ -161,14 +161,14 @@ def test_every_attack_on_a_way_back_in_gets_past_a_variant_that_names_it():
         reset=lambda *_: Exchange("POST", "/reset", 400),
         customer=lambda email: None,
     )
-    history = reset_password.History()
-    reset_password._others(shop, place, place, history)
+    history = reset_password_scenes.History()
+    reset_password_scenes.everybody_else(shop, place, place, history)
     harmless = {"known", "down known"}
     attacks = [a.what for name, a in history.asked.items() if name not in harmless and "garbage" not in name]
     assert len(attacks) >= 8
     attacks += ["the link is used again", "an older link, after the password was changed"]
     attacks += ["a link that is 31 minutes old", "one link's first half, another's second"]
-    attacks += [f"a token that is good, with {what}" for what in reset_password.PADDED]
+    attacks += [f"a token that is good, with {what}" for what in reset_password_scenes.PADDED]
     quotes = quoted_in_rejects("reset_password")
     assert [a for a in attacks if not any(q.split(":")[0] in a for q in quotes)] == []
 

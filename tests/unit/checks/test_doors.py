@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from grader.checks.authentication import api_keys, lab, login_twins, sessions
+from grader.checks.authentication import api_keys, lab, login_twins, sessions_scenes
 from grader.checks.authentication.api_keys_counter import History as Keys
 from grader.checks.authentication.api_keys_counter import Key, Said
 from grader.checks.authentication.attempts import Attempt, Told
@@ -21,8 +21,8 @@ from grader.checks.authentication.login_street import (
     WINDOW,
 )
 from grader.checks.authentication.login_street import History as Attempts
-from grader.checks.authentication.sessions import Asked
 from grader.checks.authentication.sessions_app import cookie_of
+from grader.checks.authentication.sessions_scenes import Asked
 from grader.checks.concurrency import Scene
 from grader.checks.running import Error, Reply
 from grader.instruments.callers import Exchange
@@ -183,10 +183,10 @@ def asked(status: int, account: int = 0, cookie: str = "") -> Asked:
     return Asked("a request", exchange, account, cookie_of(exchange))
 
 
-def shop() -> sessions.History:
+def shop() -> sessions_scenes.History:
     mine, nobody = asked(200, 7), asked(401)
     entered = asked(200, 0, f"__Host-session={IDS[0]}; {FLAGS}")
-    history = sessions.History(ids=list(IDS), repeated=list(IDS))
+    history = sessions_scenes.History(ids=list(IDS), repeated=list(IDS))
     history.asked = {
         "login": entered, "wrong": nobody, "plain here": mine, "plain wrong": nobody, "garbage 0": nobody,
         "planted": entered, "swapped": entered, "again": entered, "fixed planted": nobody, "fixed own": mine,
@@ -269,9 +269,9 @@ def test_a_page_that_brings_a_session_back_and_schedules_that_were_not_played():
     history.schedules.runs[0].state, history.schedules.runs[0].problem = 200, "still answered 200"
     assert failed("sessions", history) == ["logout_wins"]
     page, broken, logout = (Exchange("GET", "/me", status) for status in (200, 500, 204))
-    assert sessions.lives_on(Run(replies=[page, logout], state=401)) == ""
-    assert "500" in sessions.lives_on(Run(replies=[broken, logout], state=401))
-    assert "still answered 200" in sessions.lives_on(Run(replies=[page, logout], state=200))
+    assert sessions_scenes.lives_on(Run(replies=[page, logout], state=401)) == ""
+    assert "500" in sessions_scenes.lives_on(Run(replies=[broken, logout], state=401))
+    assert "still answered 200" in sessions_scenes.lives_on(Run(replies=[page, logout], state=200))
     history.schedules = None
     assert outcomes("sessions", history)["logout_wins"] == "UNKNOWN"
 

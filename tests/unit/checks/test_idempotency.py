@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from grader.checks.exercise import Failed, Unknown
 from grader.checks.idempotency import call_with_retry as retrying
-from grader.checks.idempotency.charge import Case, unpaid
+from grader.checks.idempotency.charge_till import Case, unpaid
 from grader.checks.idempotency.deliveries import Series, serve
-from grader.checks.idempotency.payments import not_once, unlike
-from grader.checks.idempotency.place_order import _repeated, astray
+from grader.checks.idempotency.payments_scenes import unlike
+from grader.checks.idempotency.payments_shop import not_once
+from grader.checks.idempotency.place_order import _repeated
+from grader.checks.idempotency.place_order_office import astray
 from grader.checks.idempotency.retry_desk import Case as Attempted
 from grader.checks.running import Error, Reply
 from grader.instruments.broker import Message

@@ -1,0 +1,56 @@
+"""What is wrong with a stored hash, and which password it is of."""
+
+from __future__ import annotations
+
+import hashlib
+
+import argon2
+
+from grader.checks.authentication.store_password_desk import (
+    LEAST_DIGEST,
+    LEAST_MEMORY,
+    LEAST_PASSES,
+    LEAST_SALT,
+    MOST_MEMORY,
+    MOST_PASSES,
+    shortened,
+)
+
+
+def old_hash(salt: str, password: str) -> str:
+    return f"sha256${salt}${hashlib.sha256((salt + password).encode()).hexdigest()}"
+
+
+def opens(stored: str, password: str) -> bool:
+    """Whether an Argon2 string is that of the password; not computed for what is too dear."""
+    if weakness(stored):
+        return False
+    try:
+        return bool(argon2.PasswordHasher().verify(stored, password))
+    except (argon2.exceptions.Argon2Error, argon2.exceptions.InvalidHashError):
+        return False
+
+
+def weakness(stored: str) -> str:  # noqa: PLR0911 - one line a flaw reads best
+    """What is wrong with a stored hash, "" if nothing."""
+    if not stored.startswith("$argon2"):
+        return f"{shortened(stored)} is stored, which is no Argon2 hash"
+    try:
+        p = argon2.extract_parameters(stored)
+    except argon2.exceptions.InvalidHashError:
+        return f"{shortened(stored)} is stored, which no Argon2 library can read"
+    cost = f"{p.memory_cost} KiB and {p.time_cost} passes"
+    if p.type is not argon2.Type.ID:
+        return f"the variant is {p.type.name}, not Argon2id"
+    if p.memory_cost > MOST_MEMORY or p.time_cost > MOST_PASSES:
+        return f"too dear: {cost}"
+    if p.memory_cost < LEAST_MEMORY or p.time_cost < LEAST_PASSES:
+        return f"too cheap: {cost}"
+    if p.salt_len < LEAST_SALT or p.hash_len < LEAST_DIGEST:
+        return f"the salt has {p.salt_len} bytes and the hash {p.hash_len}: at least 16 each"
+    return ""
+
+
+def salt_of(stored: str) -> str:
+    parts = stored.split("$")
+    return parts[4] if len(parts) > 5 else ""
