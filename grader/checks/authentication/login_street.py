@@ -9,12 +9,13 @@ import argon2
 
 from grader.checks.authentication.attempts import DRIVER, Attempt, People, Told, told
 from grader.checks.authentication.hash_work import DRIVER as COUNTING
-from grader.checks.authentication.holdings import in_redis, in_tables, tables
 from grader.checks.concurrency import CONN, Part, Scene
 from grader.checks.concurrency.joined import Together
 from grader.checks.exercise import NotAnswered, Ruling, fail, unknown
+from grader.checks.holdings import in_redis, in_tables, tables
 from grader.checks.running import Answer, Bench, Resource
 from grader.checks.tables import Tables
+from grader.instruments.saved_keys import SavedKeys
 from grader.verdict import Evidence
 
 SCHEMA = """
@@ -153,15 +154,7 @@ class Street:
 
     def as_now(self) -> Callable[[], None]:
         """A reset: brings Redis and all tables, the answer's own too, back to what they hold now."""
-        held = [(k, self.cache.dump(k), self.cache.pexpiretime(k)) for k in self.cache.scan_iter(count=1000)]
-
-        def put_back() -> None:
-            with self.cache.pipeline() as pipe:
-                for key, value, moment in held:
-                    pipe.restore(key, max(int(moment), 0), value, absttl=True)
-                pipe.execute()
-
-        return self.together.start_over(put_back, self.rehearsal.keep(tables(self.database)))
+        return self.together.start_over(SavedKeys(self.cache), self.rehearsal.keep(tables(self.database)))
 
     def set_hash(self, email: str, stored: str) -> None:
         self.tables.write("UPDATE public.accounts SET password_hash = %s WHERE email = %s", stored, email)

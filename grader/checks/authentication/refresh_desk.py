@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from grader.checks.authentication.holdings import empty_tables, in_tables
 from grader.checks.authentication.kept import readable
 from grader.checks.concurrency import Scene, blame
+from grader.checks.holdings import empty_tables, in_tables
 from grader.checks.running import Database, Reply
 from grader.instruments.clock import START
 from grader.verdict import Evidence

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from grader.checks.authentication.holdings import in_tables
 from grader.checks.authentication.kept import spellings
 from grader.checks.authentication.served import Served
+from grader.checks.holdings import in_tables
 from grader.checks.running import Answer, Bench
 from grader.checks.tables import Tables
 from grader.instruments.callers import Exchange

@@ -7,9 +7,9 @@ from typing import Any
 
 import redis
 
-from grader.checks.authentication.holdings import empty_tables, in_redis, in_tables
 from grader.checks.authentication.kept import readable
 from grader.checks.authentication.served import Served
+from grader.checks.holdings import empty_tables, in_redis, in_tables
 from grader.checks.running import Answer, Bench, Resource
 from grader.instruments.callers import Exchange
 from grader.instruments.clock import VirtualClock

@@ -7,8 +7,10 @@ from typing import Any
 
 from grader.checks.caching.place import Asked, Place
 from grader.checks.caching.values import told
+from grader.checks.holdings import empty_tables
 from grader.checks.running import Database, Reply
 from grader.instruments.faults import Sweep, sweep
+from grader.instruments.saved_keys import SavedKeys
 
 PAUSE = 120.0  # seconds until what a dead process held is free again
 PATIENCE = 1000  # commands; whoever asks more often, two minutes after somebody died, waits for the dead
@@ -95,7 +97,7 @@ class Staff:
     def __init__(self, place: Place, database: Database) -> None:
         self.place, self.database = place, database
         self._workers: dict[str, Any] = {}
-        self._gathered: list[tuple[bytes, int, bytes]] = []
+        self._gathered: SavedKeys | None = None
 
     def worker(self, name: str) -> Any:
         """The process of this name; another one where it was killed."""
@@ -156,21 +158,18 @@ class Staff:
     def reset(self) -> None:
         """Nothing gathered, nothing written."""
         self.place.cache.flushdb()
-        tables = self.database.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        names = ", ".join(f'public."{table}"' for (table,) in tables)
-        self.database.execute(f"TRUNCATE {names}")
+        empty_tables(self.database)
 
     def remember(self) -> None:
         """What stands in Redis now is what `gather` brings back."""
-        cache = self.place.cache
-        self._gathered = [(k, max(cache.pexpiretime(k), 0), cache.dump(k)) for k in cache.scan_iter()]
+        self._gathered = SavedKeys(self.place.cache)
 
     def gather(self) -> None:
         """As if the views that are remembered had just been recorded; the journal is not told."""
         with self.place.journal.shielded():
             self.reset()
-            for key, until, value in self._gathered:
-                self.place.cache.restore(key, until, value, absttl=bool(until))
+            assert self._gathered
+            self._gathered()
 
 
 def disturb(history: History, staff: Staff, some: Views) -> None:
