@@ -28,7 +28,7 @@ class Resource:
     "async_redis"   redis.asyncio.Redis.from_url(url)           decode_responses: bool = False
     "callback"      a function that asks the judge              url names the handler given to `spawn`
     "async_callback"  the same as a coroutine function
-    "clock"         an `AnswerClock` (grader.instruments.clock)  url prefixes its handlers: "clock.now", ...
+    "clock"         an `AnswerClock` (grader.instruments.answer_clock)  url prefixes its handlers: "clock.now", ...
     "listener"      a socket that listens at the path `url`, for `serve.start`: answers may create no files
     "name"          the object bound to `url` in the answer's namespace (or in the driver source)
 

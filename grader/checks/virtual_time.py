@@ -14,7 +14,7 @@ DRIVER = (
 def __time_flows__(path):
     """Puts this process on the judge's clock."""
     import time
-    from grader.instruments.clock import connect
+    from grader.instruments.answer_clock import connect
 
     clock = connect(path)
     swapped = {

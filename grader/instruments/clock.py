@@ -7,7 +7,7 @@ The judge owns a `VirtualClock`; nothing moves it but the judge and those who sl
     clock.advance(30)                                        # wakes sleepers, expires keys of attached proxies
 
 The answer receives an `AnswerClock`: `now()` -> aware datetime, `time()` and `monotonic()` -> float, `sleep(seconds)`,
-`await asleep(seconds)`. It reaches the judge in one of two ways:
+`await asleep(seconds)`. See `grader.instruments.answer_clock`. It reaches the judge in one of two ways:
 
 - through callbacks, for plain calls: `answer.spawn(callbacks=clock.callbacks("clock"))` and the argument
   `Resource("clock", "clock")`;
@@ -25,18 +25,14 @@ TTLs: a `RespProxy(..., clock=clock)` translates them (see `grader.instruments.r
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import json
 import math
-import os
-import socket
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from grader.instruments.clock_door import Door, Face
 from grader.instruments.steps import SAFETY_NET, Action, Journal, Step, StillRunning
 
 START = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -62,8 +58,8 @@ class VirtualClock:
         self._asleep: dict[int, int] = {}  # sleeper -> moment in microseconds
         self._count = 0
         self._watchers: list[Callable[[], None]] = []
-        self._doors: list[_Door] = []
-        self._faces: list[_Face] = []
+        self._doors: list[Door] = []
+        self._faces: list[Face] = []
 
     def now(self) -> datetime:
         return _EPOCH + timedelta(microseconds=self._us)
@@ -171,8 +167,8 @@ class VirtualClock:
         """Opens a socket in `folder` for this caller to `connect` to; closed by `close`. Returns its path."""
         path = str(Path(folder) / f"clock-{caller}.sock")
         with self.changed:
-            self._faces.append(_Face(path, self._start_us, self._us))
-        self._doors.append(_Door(path, self._handlers(caller)))
+            self._faces.append(Face(path, self._start_us, self._us))
+        self._doors.append(Door(path, self._handlers(caller)))
         return path
 
     def close(self) -> None:
@@ -211,58 +207,6 @@ class VirtualClock:
             self.changed.notify_all()
 
 
-class AnswerClock:
-    """The clock as the answer sees it. `ask(name, *args)` reaches the judge."""
-
-    def __init__(self, ask: Callable[..., Any]) -> None:
-        self._ask = ask
-
-    def now(self) -> datetime:
-        """The moment, an aware datetime in UTC."""
-        return _EPOCH + timedelta(microseconds=int(self._ask("read")))
-
-    def time(self) -> float:
-        """Seconds since 1970, like time.time()."""
-        return int(self._ask("read")) / 1e6
-
-    def monotonic(self) -> float:
-        """Seconds since some fixed moment, like time.monotonic()."""
-        return (int(self._ask("read")) - int(self._ask("start"))) / 1e6
-
-    def sleep(self, seconds: float) -> None:
-        """Sleeps on the virtual clock, like time.sleep()."""
-        if seconds < 0:
-            raise ValueError("sleep length must be non-negative")
-        self._ask("sleep", float(seconds))
-
-    async def asleep(self, seconds: float) -> None:
-        """Sleeps on the virtual clock, like asyncio.sleep()."""
-        if isinstance(self._ask, _Line):
-            await self._ask.later("sleep", float(seconds))  # fifty may sleep at once: no thread each
-        else:
-            await asyncio.to_thread(self.sleep, seconds)
-
-
-def local_clock(start: datetime | str = START) -> AnswerClock:
-    """A clock of one's own, no judge needed: for lessons and notebooks."""
-    handlers = VirtualClock(start)._handlers()
-    return AnswerClock(lambda name, *args: handlers[name](*args))
-
-
-def connect(path: str) -> AnswerClock:
-    """The worker's end of `VirtualClock.serve`. One connection a thread, so held sleeps do not block others."""
-    return AnswerClock(_Line(path))
-
-
-def for_answer(url: str, ask: Callable[..., Any]) -> AnswerClock:
-    """The clock of a `Resource("clock", url)`: url is a socket path, an ISO moment, or a callback's name."""
-    if url.startswith("/"):
-        return connect(url)
-    if url[:1].isdigit():
-        return local_clock(url)
-    return AnswerClock(lambda name, *args: ask(f"{url}.{name}", args, {}))
-
-
 def age_keys(client: Any, seconds: float) -> list[str]:
     """Makes every key with a TTL `seconds` older by the judge's hand; returns the keys that were due.
 
@@ -275,121 +219,3 @@ def age_keys(client: Any, seconds: float) -> list[str]:
     )
     gone = client.eval(source, 0, round(seconds * 1000))
     return [k if isinstance(k, str) else k.decode("utf-8", "backslashreplace") for k in gone]
-
-
-class _Face:
-    """Shows the moment in a file beside a door, as two numbers: when the clock began, and now."""
-
-    def __init__(self, door: str, start: int, now: int) -> None:
-        self._path = _face_of(door)
-        # A new file, whatever stands there: an answer may be able to write to this folder.
-        self._fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        os.write(self._fd, _packed(start) + _packed(now))
-        os.fchmod(self._fd, 0o644)  # answers may run as another user
-
-    def show(self, now: int) -> None:
-        os.pwrite(self._fd, _packed(now), _NUMBER)
-
-    def close(self) -> None:
-        """Whoever has it open still finds nothing on it."""
-        os.ftruncate(self._fd, 0)
-        os.close(self._fd)
-        Path(self._path).unlink(missing_ok=True)
-
-
-_NUMBER = 8  # bytes
-_STOPPED = "the clock has stopped: the check is over"
-
-
-def _packed(moment: int) -> bytes:
-    return moment.to_bytes(_NUMBER, "little", signed=True)
-
-
-def _face_of(door: str) -> str:
-    return f"{door}.now"
-
-
-class _Line:
-    """Looks at the face for the time, asks over the socket for all else; reconnects after a fork and in every thread."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._face = open(_face_of(path), "rb", buffering=0)  # noqa: SIM115 - for as long as there is somebody to ask
-        self._mine = threading.local()
-
-    def __call__(self, name: str, *args: Any) -> Any:
-        if name in ("start", "read"):
-            shown = os.pread(self._face.fileno(), _NUMBER, 0 if name == "start" else _NUMBER)
-            if not shown:
-                raise RuntimeError(_STOPPED)
-            return int.from_bytes(shown, "little", signed=True)
-        if getattr(self._mine, "pid", None) != os.getpid():
-            sock = socket.socket(socket.AF_UNIX)
-            sock.connect(self._path)
-            self._mine.file, self._mine.pid = sock.makefile("rwb"), os.getpid()
-        file = self._mine.file
-        file.write(json.dumps([name, *args]).encode() + b"\n")
-        file.flush()
-        return self._read(file.readline())
-
-    async def later(self, name: str, *args: Any) -> Any:
-        reader, writer = await asyncio.open_unix_connection(self._path)
-        try:
-            writer.write(json.dumps([name, *args]).encode() + b"\n")
-            return self._read(await reader.readline())
-        finally:
-            writer.close()
-
-    def _read(self, line: bytes) -> Any:
-        if not line:
-            raise RuntimeError(_STOPPED)
-        answer = json.loads(line)
-        if "error" in answer:
-            raise ValueError(answer["error"])
-        return answer["value"]
-
-
-class _Door:
-    """Accepts askers on a unix socket; a thread each."""
-
-    def __init__(self, path: str, handlers: dict[str, Callable[..., Any]]) -> None:
-        self._handlers = handlers
-        self._path = path
-        self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.bind(path)
-        Path(path).chmod(0o666)  # answers may run as another user
-        self._socket.listen(128)
-        self._open: set[socket.socket] = set()
-        threading.Thread(target=self._accept, name="virtual clock", daemon=True).start()
-
-    def close(self) -> None:
-        # Closing alone does not wake a thread in accept().
-        for sock in [self._socket, *self._open]:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-        self._socket.close()
-        Path(self._path).unlink(missing_ok=True)
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                sock, _ = self._socket.accept()
-            except OSError:
-                return
-            self._open.add(sock)
-            threading.Thread(target=self._answer, args=(sock,), name="virtual clock", daemon=True).start()
-
-    def _answer(self, sock: socket.socket) -> None:
-        # A worker that died leaves what was written for it unsent, which closing the file would send once more.
-        with contextlib.suppress(OSError), sock, sock.makefile("rwb") as file:
-            while line := file.readline(4096):
-                file.write(json.dumps(self._reply(line)).encode() + b"\n")
-                file.flush()
-        self._open.discard(sock)
-
-    def _reply(self, line: bytes) -> dict[str, Any]:
-        try:
-            name, *args = json.loads(line)
-            return {"value": self._handlers[name](*args)}
-        except (ValueError, TypeError, KeyError) as error:
-            return {"error": str(error)}

@@ -96,7 +96,7 @@ class Resources:
         return callback
 
     def _clock(self, resource: Resource) -> Any:
-        from grader.instruments.clock import for_answer
+        from grader.instruments.answer_clock import for_answer
 
         return for_answer(resource.url, self._ask)
 

@@ -32,7 +32,7 @@ WARM = (
     "uvicorn.protocols.websockets.auto",
     "pwdlib", "joserfc", "joserfc.jwt", "stamina",
     # What the labs' contexts and the checks' drivers import.
-    "grader.instruments.broker", "grader.instruments.clock", "grader.instruments.provider", "grader.instruments.retryable",
+    "grader.instruments.answer_clock", "grader.instruments.broker", "grader.instruments.provider", "grader.instruments.retryable",
     "grader.instruments.serve", "grader.shop.cached", "grader.shop.errors", "grader.judge.worker",
 )  # fmt: skip
 

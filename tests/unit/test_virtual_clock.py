@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from grader.instruments.clock import START, VirtualClock, connect, for_answer, local_clock
+from grader.instruments.answer_clock import connect, for_answer, local_clock
+from grader.instruments.clock import START, VirtualClock
 from grader.instruments.steps import Journal
 
 
@@ -113,6 +114,15 @@ def test_a_clock_of_ones_own() -> None:
     clock.sleep(60)
     assert clock.now() == datetime(2030, 5, 1, 0, 1, tzinfo=UTC)
     assert for_answer("2030-05-01T00:00:00+00:00", lambda *a: None).now().month == 5
+
+
+def test_the_face_is_a_new_file_and_nothing_an_answer_has_put_there(folder: Path) -> None:
+    precious = folder / "precious"
+    precious.write_text("kept")
+    (folder / "clock-app.sock.now").symlink_to(precious)
+    with VirtualClock() as clock, pytest.raises(FileExistsError):
+        clock.serve(folder)
+    assert precious.read_text() == "kept"
 
 
 def test_whoever_asks_after_the_end_is_told(folder: Path) -> None:

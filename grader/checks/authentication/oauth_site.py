@@ -21,7 +21,7 @@ HOME, PARTNER = "http://id.home.example", "http://id.partner.example"
 DRIVER = """
 def __open__(listener, clock, homes):
     import httpx
-    from grader.instruments.clock import connect
+    from grader.instruments.answer_clock import connect
 
     class Nowhere(httpx.BaseTransport):
         def handle_request(self, request):

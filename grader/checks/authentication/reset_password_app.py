@@ -55,7 +55,7 @@ def __hash_password__(password):
 
 
 def __open__(listener, url, clock):
-    from grader.instruments.clock import connect
+    from grader.instruments.answer_clock import connect
 
     return __serve__(listener, "reset_password", url, __send_mail__, __hash_password__, connect(clock))
 

@@ -41,7 +41,7 @@ def __shop__(url, clock_path, decide, issued=lambda *what: None, codes=(), most=
     import secrets
     import psycopg
     from fastapi import Body, FastAPI, Header, HTTPException
-    from grader.instruments.clock import connect
+    from grader.instruments.answer_clock import connect
     from grader.shop.errors import ShopError
 
     app, clock = FastAPI(), connect(clock_path)

@@ -37,7 +37,7 @@ def __check_password__(email, password):
 
 
 def __open__(listener, url, redis, clock, accounts):
-    from grader.instruments.clock import connect
+    from grader.instruments.answer_clock import connect
 
     _accounts.update({(email, password): id for email, password, id in accounts})
     return __serve__(listener, "sessions", url, redis, __check_password__, connect(clock))

@@ -18,7 +18,7 @@ PATIENCE = 10.0  # seconds for one series of tokens, a safety net
 
 DRIVER = """
 import builtins as _builtins, copy as _copy, datetime as _dt
-from grader.instruments.clock import local_clock as _local_clock
+from grader.instruments.answer_clock import local_clock as _local_clock
 def __verify_all__(tokens, keys, moment):
     clock = _local_clock(_dt.datetime.fromtimestamp(moment, _dt.timezone.utc))
     replies = []

@@ -38,7 +38,7 @@ CREATE TABLE idempotency_keys (
 """
 DRIVER = """
 from grader.instruments import serve as _serve
-from grader.instruments.clock import connect as _clock
+from grader.instruments.answer_clock import connect as _clock
 from grader.instruments.provider import PaymentClient as _PaymentClient
 def __start__(listener, url, bank, clock_path):
     globals().update(provider=_PaymentClient(bank), clock=_clock(clock_path), DATABASE_URL=url)

@@ -13,7 +13,7 @@ from grader.verdict import Evidence
 DRIVER = """
 import random as _random_module
 from grader.instruments import retryable as _r
-from grader.instruments.clock import AnswerClock as _Clock
+from grader.instruments.answer_clock import AnswerClock as _Clock
 class _Asked:
     def __init__(self, ask):
         self.spend = ask

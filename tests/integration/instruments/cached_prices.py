@@ -9,7 +9,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from grader.instruments.clock import AnswerClock, connect
+from grader.instruments.answer_clock import AnswerClock, connect
 
 KEY = "price:7"
 
