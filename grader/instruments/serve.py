@@ -37,6 +37,7 @@ START_WITHIN = 10.0  # seconds, a safety net
 STOP_WITHIN = 2.0  # what has not ended by then swallows cancellation or blocks its loop
 GRACE = 0.25  # seconds for requests under way at the end; only an app that hangs uses them up
 ANSWER_FILE = "<answer>"
+_TASKS_OF_UVICORN = {"_Running._serve", "LifespanOn.main", "RequestResponseCycle.run_asgi"}
 
 
 class _Watched:
@@ -101,15 +102,16 @@ def _sentence(error: BaseException) -> str:
 class _Running:
     """One app on one socket, on a thread and an event loop of its own."""
 
-    def __init__(self, app: Any, where: str | socket.socket) -> None:
+    def __init__(
+        self, app: Any, where: str | socket.socket, threads_before: set[threading.Thread] | None = None
+    ) -> None:
         import uvicorn
 
         self.watched = _Watched(app)
         self.reason = ""
         self.ready = threading.Event()
-        self.threads_before = set(threading.enumerate())
+        self.threads_before = threads_before or set(threading.enumerate())
         self.tasks_left: list[str] = []
-        self.tasks_at_start = 0
         self.loop: asyncio.AbstractEventLoop | None = None
         self.end: asyncio.Event | None = None
         running = self
@@ -121,7 +123,6 @@ class _Running:
             async def startup(self, sockets: Any = None) -> None:
                 await super().startup(sockets)
                 running.loop, running.end = asyncio.get_running_loop(), asyncio.Event()
-                running.tasks_at_start = len(asyncio.all_tasks())
                 running.ready.set()
 
             async def main_loop(self) -> None:
@@ -176,11 +177,18 @@ class _Running:
         return [t for t in threading.enumerate() if t not in self.threads_before and t.name not in ours]
 
     def works_apart(self) -> bool:
-        """Whether threads or tasks are there that may still do something for the app when no request is under way."""
+        """Whether threads, tasks or timers may still do something for the app when no request is under way."""
         me = threading.current_thread()
         if any(t is not me and not t.name.startswith("AnyIO worker") for t in self._strangers()):
             return True
-        return self.loop is not None and len(asyncio.all_tasks(self.loop)) > self.tasks_at_start
+        if self.loop is None:
+            return False
+        running = {getattr(t.get_coro(), "__qualname__", "") for t in asyncio.all_tasks(self.loop)}
+        if running - _TASKS_OF_UVICORN:
+            return True
+        # What call_later was given, but for uvicorn's own patience with open connections.
+        timers = [t for t in getattr(self.loop, "_scheduled", ()) if not t.cancelled()]
+        return any("keep_alive" not in getattr(t._callback, "__name__", "") for t in timers)
 
     def stop(self) -> dict[str, Any]:
         if self.loop is not None and self.end is not None and not self.loop.is_closed():
@@ -202,14 +210,19 @@ class _Running:
 _running: dict[str, _Running] = {}
 
 
-def start(app: Any, where: str | socket.socket) -> dict[str, Any]:
-    """Serves `app` on a listening unix socket, or on a new one at a path. {"ok": bool, "reason": one sentence if not}."""
+def start(
+    app: Any, where: str | socket.socket, threads_before: set[threading.Thread] | None = None
+) -> dict[str, Any]:
+    """Serves `app` on a listening unix socket, or on a new one at a path. {"ok": bool, "reason": one sentence if not}.
+
+    threads_before: those that were there before the app was built; all others are the app's.
+    """
     reason = _why_no_app(app)
     if not reason:
         if isinstance(where, str):
             Path(where).unlink(missing_ok=True)
         path = where if isinstance(where, str) else where.getsockname()
-        running = _Running(app, where)
+        running = _Running(app, where, threads_before)
         reason = running.start()
         if not reason:
             _running[path] = running

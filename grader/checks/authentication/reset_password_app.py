@@ -36,16 +36,17 @@ CREATE TABLE password_resets (
 );
 """
 DRIVER = """
-_mails, _mail_is_down = [], [False]
+_mails, _tried, _mail_is_down = [], [0], [False]
 
 
 def __send_mail__(to, subject, text):
     with _quiet:
+        _tried[0] += 1
+        _quiet.notify_all()
         if _mail_is_down[0]:
             raise ConnectionError("the mail server does not answer")
         to = to if isinstance(to, list) else [to]
         _mails.append({"to": [str(t) for t in to], "subject": str(subject), "text": str(text)})
-        _quiet.notify_all()
 
 
 def __hash_password__(password):
@@ -61,9 +62,10 @@ def __open__(listener, url, clock):
 
 
 def __mails__(wanted):
-    __quiet__(lambda: len(_mails) >= wanted)
+    __quiet__(lambda: _tried[0] >= wanted)
     found = _mails[:]
     _mails.clear()
+    _tried[0] = 0
     return found
 
 
@@ -136,9 +138,12 @@ class Shop:
         return Served(self.answer, path, driver=DRIVER, start="__open__", args=args, journal=journal)
 
     def forgot(self, place: Served, email: Any, mails: int = 1, **more: Any) -> tuple[Exchange, list[Mail]]:
-        """Asks for a link; the reply, and what was mailed because of it."""
+        """Asks for a link; the reply, and what was mailed because of it.
+
+        mails: how many are tried to be sent after a success, by a right answer; they are waited for.
+        """
         reply = place.ask("POST", "/forgot", json={"email": email}, **more)
-        found = place.worker.call("__mails__", mails).value or []
+        found = place.worker.call("__mails__", mails if reply.ok else 0).value or []
         mails_ = [Mail(tuple(m["to"]), m["text"]) for m in found]
         self.tokens += [m.token for m in mails_ if m.token]
         return reply, mails_

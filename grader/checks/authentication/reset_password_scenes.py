@@ -126,12 +126,12 @@ def everybody_else(shop: Shop, here: Served, there: Served, history: History) ->
     forgot("known", "a link for Ada", ada, 1)
     forgot("unknown", "a link for an address nobody has", stranger)
     for name, headers in HOSTS.items():
-        forgot(f"host {name}", f"a link for Ada, with {EVIL} in {name}", ada, headers=headers)
+        forgot(f"host {name}", f"a link for Ada, with {EVIL} in {name}", ada, 1, headers=headers)
     forgot("list", "a link for a list of addresses: Ada's and the attacker's", [ada, ATTACKER])
     forgot("comma", "a link for two addresses with a comma: Ada's and the attacker's", f"{ada},{ATTACKER}")
     for place in (here, there):
         place.worker.call("__mail_is_down__", True)
-    forgot("down known", "a link for Ada, while the mail server is down", ada)
+    forgot("down known", "a link for Ada, while the mail server is down", ada, 1)
     forgot("down unknown", "a link for an address nobody has, while the mail server is down", stranger)
     for place in (here, there):
         place.worker.call("__mail_is_down__", False)
@@ -165,7 +165,7 @@ def at_once(shop: Shop, here: Served) -> Exploration:
     def reset() -> None:
         shop.tables()
         mails = shop.forgot(here, shop.ada)[1]
-        token[0] = mails[0].token if mails else ""
+        token[0] = mails[-1].token if mails else ""
 
     def caller(stage: Stage, lane: int) -> Caller:
         password = f"the secret of T{lane}"

@@ -17,7 +17,7 @@ DRIVER = """
 import threading as _threading, time as _time
 from grader.instruments import serve as _serve
 
-_quiet, _under_way, _patience = _threading.Condition(), [0], [2.0, 0.3]
+_quiet, _under_way, _patience = _threading.Condition(), [0], [0.3, 2.0]
 
 
 class _Counted:
@@ -38,14 +38,15 @@ class _Counted:
 
 
 def __serve__(listener, build, *args):
+    before = set(_threading.enumerate())
     app = globals()[build](*args)
     problem = _serve._why_no_app(app)
-    return {"ok": False, "reason": problem} if problem else _serve.start(_Counted(app), listener)
+    return {"ok": False, "reason": problem} if problem else _serve.start(_Counted(app), listener, before)
 
 
 def __quiet__(also=None):
-    # What was started behind the app's back is waited for too: for a while where there is a thread or a task that
-    # may do it, else for a moment; of an app that let one wait in vain, not for long.
+    # What was started behind the app's back is waited for too: for a while where there is a thread, a task or a timer
+    # that may do it, else for a moment; of an app that let one wait in vain, not for as long.
     with _quiet:
         _quiet.wait_for(lambda: not _under_way[0], 5)
         if not also:
@@ -53,8 +54,8 @@ def __quiet__(also=None):
         began = _time.perf_counter()
         while not also():
             apart = any(running.works_apart() for running in _serve._running.values())
-            if _time.perf_counter() - began > _patience[0 if apart else 1]:
-                _patience[:] = [0.05, 0.05]
+            if _time.perf_counter() - began > _patience[apart]:
+                _patience[apart] /= 4
                 return
             _quiet.wait(0.01)
 
