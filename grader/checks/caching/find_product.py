@@ -93,11 +93,16 @@ def find_product(answer: Answer, bench: Bench) -> History:
         history.inserted = ("Late arrival", Decimal("7.25"))
         history.seen = [call(worker, id)[0] for id in late for worker in (one, two)]
         place.cache.flushdb()
-        for id in others:
-            call(one, id)
+        call(one, others[0])
+        first = contents(place)  # whoever keeps what there is has it all here already
+        for id in others[1:]:
             place.clock.advance(PAUSE)
+            call(one, id)
+        place.clock.advance(PAUSE)
         history.for_ever = history.for_ever or next((k for k, t in place.keys().items() if t is None), "")
-        history.elements, history.bytes = contents(place)
+        history.elements, history.bytes = (
+            now - then for now, then in zip(contents(place), first, strict=True)
+        )
     return history
 
 
@@ -166,11 +171,15 @@ def memory_is_bounded(history: History) -> Ruling:
     if history.for_ever:
         return fail("every key has an expiry", f"{history.for_ever} stays for ever")
     minutes = int(SCAN * PAUSE // 60)
-    counts = {"unknown ids asked for": SCAN, "things left in Redis": history.elements, "bytes": history.bytes}
+    counts = {
+        "unknown ids asked for": SCAN,
+        "more things in Redis than after the first": history.elements,
+        "more bytes": history.bytes,
+    }
     if history.elements > ALLOWED or history.bytes > ALLOWED * LARGEST:
         return fail(
             f"after {SCAN} unknown ids in {minutes} minutes only those of the last {FORGOTTEN / 60:.0f} minutes are left",
-            f"{history.elements} things are left, {history.bytes:,} bytes",
+            f"{history.elements} things are left on top of what the first left, {history.bytes:,} bytes",
             evidence=[Evidence("counts", "A robot at work", counts)],
         )
     return True

@@ -11,6 +11,7 @@ from grader.checks.running import Reply, Resource
 
 BOUND = 5.0  # seconds
 SLOW = 2.0  # seconds that the held step of a get() takes, a part of the bound
+STUCK = 40.0  # the same, far beyond the bound
 SOURCE, RETURNS = "the-source-of-truth", "the-source-returns"
 KEY, OTHER = "product:7", "product:70"
 MOST = 12  # steps of one call at which another may come between
@@ -119,8 +120,11 @@ class Crew:
     def changed(self, who: str) -> None:
         self._workers[who].call("__changed__", KEY)
 
-    def meet(self, part: str, number: int) -> Race | None:
-        """Stops B's get(), or A's changed(), before its step `number`, and lets the other run. None: no such step."""
+    def meet(self, part: str, number: int, pause: float = SLOW) -> Race | None:
+        """Stops B's get(), or A's changed(), before its step `number`, and lets the other run. None: no such step.
+
+        pause: seconds for which a get() is stopped.
+        """
         place = self.place
         slow, lanes = ("B", ("B", "source B")) if part == "get" else ("A", ("A",))
         if part == "changed":
@@ -149,9 +153,10 @@ class Crew:
             own = self.look("A", "two")
             if RETURNS in step:
                 step = "return from its load()"
-            story = f"B's get() was about to {step}, when A changed the value"
-            place.clock.advance(SLOW)
-            left -= SLOW
+            long = f"; B went on {pause:.0f} seconds later" if pause > BOUND else ""
+            story = f"B's get() was about to {step}, when A changed the value{long}"
+            place.clock.advance(pause)
+            left = max(left - pause, 0.0)
         else:
             self.look("B", "")
             own = None

@@ -123,13 +123,14 @@ class Place:
         return {name(k): self.proxy.ttl(k) for k in self.cache.scan_iter(count=1000)}
 
     def entries(self) -> dict[str, float | None]:
-        """As `keys`, but of a hash without an expiry of its own each field ("key field")."""
+        """As `keys`, but of a hash each field ("key field") where fields have an expiry of their own."""
         found: dict[str, float | None] = {}
-        for key in self.cache.scan_iter(count=1000):
-            fields = self.proxy.ttls_of_fields(key) if self.cache.ttl(key) < 0 else {}
-            found |= {f"{name(key)} {name(field)}": left for field, left in fields.items()} or {
-                name(key): self.proxy.ttl(key)
-            }
+        for key, whole in self.keys().items():
+            fields = self.proxy.ttls_of_fields(key)
+            if all(left is None for left in fields.values()):
+                found[key] = whole
+            for part, left in fields.items() if key not in found else ():
+                found[f"{key} {name(part)}"] = min((t for t in (left, whole) if t is not None), default=None)
         return found
 
     def close(self) -> None:

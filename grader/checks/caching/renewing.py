@@ -95,10 +95,12 @@ class History:
 
 def heed(history: History, place: Place, once: Callable[..., Reply]) -> None:
     """Whether the arguments are looked at: another key, a long lifetime, a short one."""
-    known = place.keys()
+    known = place.entries()
     place.cache.set("the-source-of-truth", "third")
     history.heeded.append(("under another key another value is computed", "third", once("other", LONG)))
-    history.lasts = max((left or 0.0 for key, left in place.keys().items() if key not in known), default=0.0)
+    history.lasts = max(
+        (left or 0.0 for key, left in place.entries().items() if key not in known), default=0.0
+    )
     once("brief", SHORT)
     place.cache.set("the-source-of-truth", "fourth")
     place.clock.advance(LATER)

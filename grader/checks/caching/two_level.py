@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grader.checks.caching.levels import BOUND, KEY, MOST, OTHER, Crew, History, Look
+from grader.checks.caching.levels import BOUND, KEY, MOST, OTHER, SLOW, STUCK, Crew, History, Look
 from grader.checks.caching.place import Place
 from grader.checks.caching.unit import lab
 from grader.checks.caching.values import told
@@ -11,6 +11,16 @@ from grader.checks.running import Answer, Bench
 from grader.verdict import Evidence
 
 LIVES = 30.0  # seconds an entry in Redis lives at least, if nothing changes
+
+
+# What a change meets at each of its steps, whether B has had the value before, and for how long a get() is stopped there.
+MEETINGS = (
+    ("get", False, SLOW),
+    ("get", False, STUCK),
+    ("changed", False, SLOW),
+    ("get", True, SLOW),
+    ("changed", True, SLOW),
+)
 
 
 @lab.exercise(
@@ -51,17 +61,16 @@ def two_level(answer: Answer, bench: Bench) -> History:
         history.beside = crew.look("B", "one", OTHER)
         place.clock.advance(BOUND)
         history.after += [crew.look("B", "two"), crew.look("C", "two"), crew.look("A", "two")]
-        for warm in (False, True):
-            for part in ("get", "changed"):
-                for number in range(MOST):
-                    crew.fresh()
-                    if warm:
-                        crew.look("B", "one")
-                        place.clock.advance(BOUND + 0.5)
-                    race = crew.meet(part, number)
-                    if race is None:
-                        break
-                    history.races.append(race)
+        for part, warm, pause in MEETINGS:
+            for number in range(MOST):
+                crew.fresh()
+                if warm:
+                    crew.look("B", "one")
+                    place.clock.advance(BOUND + 0.5)
+                race = crew.meet(part, number, pause)
+                if race is None:
+                    break
+                history.races.append(race)
     return history
 
 

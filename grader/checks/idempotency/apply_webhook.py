@@ -38,11 +38,17 @@ CREATE TABLE webhooks (event_id text PRIMARY KEY, received_at timestamptz NOT NU
 """
 Event = Mapping[str, Any]
 THREE = 30  # schedules of three deliveries
+LESS = 250  # cents
 
 
 def tale(reference: str, amount: int, *told: tuple[str, int]) -> list[dict[str, Any]]:
-    """Events of one payment in the order they happened; told: (status, cents given back by then)."""
+    """Events of one payment in the order they happened; told: (status, cents given back by then).
+
+    Less is taken than the customer had agreed to, so the amount is another from the second event on.
+    """
     events = story(reference, amount, *(status for status, _ in told))
+    for event in events[1:]:
+        event["data"]["amount"] -= LESS
     for event, (_, refunded) in zip(events, told, strict=True):
         event["created"] = 1893499200  # the provider's clock ticks in whole seconds: it all happened in one
         event["data"]["refunded"] = refunded

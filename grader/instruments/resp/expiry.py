@@ -7,8 +7,8 @@ Every moment of virtual time is mapped to a real moment thirty days ahead, by on
 Commands that set an expiry are sent on as their absolute form (`SET k v EX 30` -> `SET k v PXAT <virtual now + 30 s
 + shift>`), commands that read one are translated back, and so are `TIME` and the calls a Lua script makes. Real time
 spent in a check therefore expires nothing; when the virtual clock advances, the proxy deletes the keys whose virtual
-moment has come, and the fields of hashes (HEXPIRE and its family) whose has. Not translated: RESTORE, Functions
-(FCALL). Keyspace notifications say `del` and `hdel`, not `expired` and `hexpired`.
+moment has come, and the fields of hashes (HEXPIRE and its family) whose has, and makes entries that a consumer group
+has not acknowledged idle for as long (XAUTOCLAIM, XCLAIM, XPENDING). Not translated: RESTORE, Functions (FCALL). Keyspace notifications say `del` and `hdel`, not `expired` and `hexpired`.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ class Expiry:
     shift: int = 0
     scripts: dict[bytes, bytes] = field(default_factory=dict)  # SHA1 -> source, as clients loaded them
     of_fields: bool = False  # somebody gives fields of hashes an expiry
+    of_groups: bool = False  # somebody reads a stream in a group, where entries become idle
 
     def __post_init__(self) -> None:
         self.shift = self.shift or int(time.time() * 1000) + AHEAD_MS - self.now_ms()
@@ -83,7 +84,7 @@ class Expiry:
     def outgoing(self, args: list[bytes]) -> tuple[list[bytes], ReplyMap | None]:  # noqa: PLR0911
         """The command to send to the server, and how to translate its reply back."""
         name = name_of(args)
-        self.of_fields = self.of_fields or any(word in args[0].upper() for word in _OF_FIELDS)
+        self._look(args[0])
         match name:
             case _ if len(args) >= 3 and name in _LATER:
                 return self._moment(args, _LATER[name], relative=True), None
@@ -113,6 +114,11 @@ class Expiry:
                 # The server may know it from before: run there, it would live in real time.
                 return [b"EVALSHA", _NO_SCRIPT, *args[2:]], None
         return args, None
+
+    def _look(self, text: bytes) -> None:
+        """Notes what of a command or script will need a look at every move of the clock."""
+        self.of_fields = self.of_fields or any(word in text.upper() for word in _OF_FIELDS)
+        self.of_groups = self.of_groups or b"XREADGROUP" in text.upper()
 
     def limit(self) -> int:
         """Keys and fields whose PEXPIRETIME is at most this are due."""
@@ -165,7 +171,7 @@ class Expiry:
         return b"*2\r\n$%d\r\n%s\r\n$%d\r\n%s\r\n" % (len(first), first, len(second), second)
 
     def _script(self, source: bytes) -> bytes:
-        self.of_fields = self.of_fields or any(word in source.upper() for word in _OF_FIELDS)
+        self._look(source)
         prefix = _LUA.format(now=self.now_ms(), shift=self.shift).encode()
         if source.startswith(b"#!"):
             head, _, body = source.partition(b"\n")

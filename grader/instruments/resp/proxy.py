@@ -48,6 +48,7 @@ class RespProxy:
         self.upstream = Upstream(upstream)
         self._clock = clock
         self.expiry = Expiry(clock.ms) if clock else None
+        self._told = self.now()  # virtual seconds when the clock moved last
         self._folder = Path(folder)
         self._listeners: dict[str, socket.socket] = {}
         self._connections: set[Connection] = set()
@@ -295,6 +296,9 @@ class RespProxy:
             return
         self.expire_due()
         now = self.now()
+        if self.expiry is not None and self.expiry.of_groups and now > self._told:
+            self.upstream.age_pending(round((now - self._told) * 1000))
+        self._told = now
         with self.journal.changed:
             due = [c.server_id for c in self._connections if (at := c.give_up_at()) is not None and at <= now]
         for server_id in due:

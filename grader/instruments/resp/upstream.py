@@ -19,6 +19,13 @@ _EXPIRE_DUE = (
     "redis.call('HDEL', k, f) gone[#gone + 1] = k .. ' ' .. f end end end end return gone"
 )
 
+_AGE_PENDING = (
+    "for _, k in ipairs(redis.call('KEYS', '*')) do if redis.call('TYPE', k).ok == 'stream' then "
+    "for _, g in ipairs(redis.call('XINFO', 'GROUPS', k)) do "
+    "for _, p in ipairs(redis.call('XPENDING', k, g[2], '-', '+', 10000)) do "
+    "redis.call('XCLAIM', k, g[2], p[2], 0, p[1], 'IDLE', p[3] + ARGV[1], 'JUSTID') end end end end"
+)
+
 
 class Upstream:
     """url: redis:// or unix://, with database and credentials."""
@@ -69,6 +76,10 @@ class Upstream:
         """
         gone: Any = self.control.eval(_EXPIRE_DUE, 0, str(limit_ms), "1" if fields else "0")
         return sorted(k.decode("utf-8", "backslashreplace") for k in gone)
+
+    def age_pending(self, ms: int) -> None:
+        """Makes the entries of streams that consumers have not acknowledged idle for so much longer."""
+        self.control.eval(_AGE_PENDING, 0, str(ms))
 
     def _open(self) -> socket.socket:
         if "path" in self._to:

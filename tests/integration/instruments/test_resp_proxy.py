@@ -316,6 +316,22 @@ def test_the_ttls_of_fields_obey_it_as_well(timed) -> None:
     assert client.exists("h") == 0
 
 
+def test_entries_of_a_group_become_idle_in_virtual_time(timed) -> None:
+    bench, clock = timed
+    client = bench.client()
+    client.xgroup_create("s", "g", id="0", mkstream=True)
+    early = client.xadd("s", {"n": 1})
+    client.xreadgroup("g", "dead", {"s": ">"})
+    clock.advance(40)
+    late = client.xadd("s", {"n": 2})
+    client.xreadgroup("g", "dead", {"s": ">"})
+    clock.advance(30)
+    assert client.xautoclaim("s", "g", "alive", min_idle_time=60_000)[1] == [(early, {b"n": b"1"})]
+    assert client.xpending_range("s", "g", "-", "+", 10, consumername="dead")[0]["message_id"] == late
+    clock.advance(30)
+    assert [id for id, _ in client.xautoclaim("s", "g", "alive", min_idle_time=59_000)[1]] == [late]
+
+
 def test_fields_expire_in_scripts(timed) -> None:
     bench, clock = timed
     client = bench.client()
