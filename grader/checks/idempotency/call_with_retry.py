@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from email.utils import format_datetime
@@ -14,6 +14,9 @@ from grader.checks.idempotency.unit import lab
 from grader.checks.running import Answer, Bench
 
 DEADLINE = 20.0  # seconds
+TRANSIENT = (429, 500, 502, 503, 504, "timeout", "connection", "refused")
+FAILING = [503, "timeout", 429, "connection", 500, "refused", 502, "timeout", 503]
+FAR = 0.35  # of a bound: 52 even draws leave such an end of it empty once in 5 * 10^9 times
 SEEDS = 52  # calls of eight waits: so many that even draws leave the bounds below once in 10^10 times
 SMALL = 3  # seconds, less than the cap
 KEY = {"Idempotency-Key": "k-1"}
@@ -65,7 +68,7 @@ def call_with_retry(answer: Answer, bench: Bench) -> History:
 
     case("at once", "the first attempt succeeds", [200])
     case("recovers", "two failures, then success", [503, "timeout", 200])
-    for n, trouble in enumerate((429, 500, 502, 503, 504, "timeout", "connection")):
+    for n, trouble in enumerate(TRANSIENT):
         case(f"transient {n}", f"{trouble}, then success", [trouble, 200])
     for status in FINAL:
         case(f"final {status}", f"{status}", [status, 200])
@@ -79,7 +82,13 @@ def call_with_retry(answer: Answer, bench: Bench) -> History:
     case("one attempt", "503, and a policy of one attempt", [503, 200], attempts=1)
     for method in ("POST", "PATCH"):
         case(f"unsafe {method}", f"{method} without a key meets a timeout", ["timeout", 200], method=method)
-        case(f"unsafe {method} 503", f"{method} without a key meets 503", [503, 200], method=method)
+        for trouble in (503, 429, "connection", "refused"):
+            case(
+                f"unsafe {method} {trouble}",
+                f"{method} without a key meets {trouble}",
+                [trouble, 200],
+                method=method,
+            )
         case(
             f"keyed {method}",
             f"{method} with a key meets a timeout",
@@ -105,7 +114,8 @@ def call_with_retry(answer: Answer, bench: Bench) -> History:
     )
     past = format_datetime(desk.clock.now() - timedelta(hours=1), usegmt=True)
     case("after past", "503 with Retry-After as a date gone by", [(503, {"Retry-After": past}), 200])
-    case("after 500", "500 with Retry-After: 33", [(500, {"Retry-After": "33"}), 200])
+    for status in (500, 502, 504):
+        case(f"after {status}", f"{status} with Retry-After: 33", [(status, {"Retry-After": "33"}), 200])
     case("after once", "429 with Retry-After: 30, then 503 without", [(429, {"Retry-After": "30"}), 503, 200])
     case("after zero", "429 with Retry-After: 0", [(429, {"Retry-After": "0"}), 200])
     small = [(429, {"Retry-After": str(SMALL)})] * 24
@@ -122,6 +132,8 @@ def call_with_retry(answer: Answer, bench: Bench) -> History:
         "after 503": seconds,
         "after date": hour,
         "after 500": 33,
+        "after 502": 33,
+        "after 504": 33,
         "after small": SMALL,
     }
     case("after late", "Retry-After beyond the deadline", [(429, {"Retry-After": "100"}), 200], deadline=30.0)
@@ -151,7 +163,7 @@ def call_with_retry(answer: Answer, bench: Bench) -> History:
     for seed in range(SEEDS):
         if history.ended:
             more: dict[str, Any] = {"attempts": 9, "deadline": 10_000.0, "tokens": None, "seed": seed}
-            history.spread.append(desk.call("503 for ever", [503], base=base, cap=cap, **more))
+            history.spread.append(desk.call("failures of all kinds", FAILING, base=base, cap=cap, **more))
     if history.ended:
         history.twins = [desk.call("twins", [503], attempts=5, base=base, cap=cap, seed=77) for _ in range(2)]
     return history
@@ -201,7 +213,7 @@ def retries_what_passes(history: History) -> Ruling:
         [
             ("at once", 1, "returned 200"),
             ("recovers", 3, "returned 200"),
-            *((f"transient {n}", 2, "returned 200") for n in range(7)),
+            *((f"transient {n}", 2, "returned 200") for n in range(len(TRANSIENT))),
         ],
     )
 
@@ -248,6 +260,9 @@ def no_unsafe_repeat(history: History) -> Ruling:
         wanted += [
             (f"unsafe {method}", 1, "raised TimeoutError"),
             (f"unsafe {method} 503", 1, "returned 503"),
+            (f"unsafe {method} 429", 1, "returned 429"),
+            (f"unsafe {method} connection", 1, "raised ConnectionError"),
+            (f"unsafe {method} refused", 1, "raised ConnectionRefusedError"),
             (f"keyed {method}", 2, "returned 200"),
         ]
     wanted += [
@@ -263,7 +278,7 @@ def no_unsafe_repeat(history: History) -> Ruling:
 )
 def honours_retry_after(history: History) -> Ruling:
     """A retry comes no earlier than Retry-After says, in seconds or as a date."""
-    names = ("after", "after 503", "after zero", "after date", "after 500", "after past")
+    names = (*(name for name in history.told if name != "after small"), "after zero", "after past")
     wanted = [(name, 2, "returned 200") for name in names]
     ruling = checks(
         history, [*wanted, ("after once", 3, "returned 200"), ("after small", 25, "returned 200")]
@@ -278,9 +293,8 @@ def honours_retry_after(history: History) -> Ruling:
             "What an earlier response asked for is over when the next one has come.",
             [once.shown()],
         )
-    for name in ("after", "after 503", "after date", "after 500", "after small"):
+    for name, told in history.told.items():
         case = history.cases[name]
-        told = history.told[name]
         most = told + history.cap + (2 if name == "after date" else 0)
         for wait in case.waits:
             if not told - 0.001 <= wait <= most:
@@ -301,7 +315,7 @@ def full_jitter(history: History) -> Ruling:
     """Waits are drawn evenly from zero to a bound that doubles from base up to the cap."""
     if not history.spread or not history.ended:
         return unknown("An earlier call never came back, so this was not tried.")
-    shares: list[float] = []
+    by_number: dict[int, list[float]] = {}  # shares of the first waits, of the second, ...
     for case in history.spread:
         for n, wait in enumerate(case.waits):
             bound = min(history.cap, history.base * 2**n)
@@ -312,13 +326,25 @@ def full_jitter(history: History) -> Ruling:
                     "The bound is base for the first wait, doubles, and never passes the cap.",
                     [case.shown()],
                 )
-            shares.append(wait / bound)
+            by_number.setdefault(n, []).append(wait / bound)
     last = [c.waits[-1] for c in history.spread if c.waits]
     if len(last) < SEEDS or max(last) < 0.6 * history.cap:
         return fail(
             f"the bound grows to the cap of {history.cap:g} s",
             f"the last of eight waits was at most {max(last, default=0):.3f} s in {SEEDS} calls",
         )
+    ruling = _evenly(by_number)
+    if ruling is not True:
+        return ruling
+    one, other = (c.waits for c in history.twins)
+    if len(one) != len(other) or any(abs(a - b) > 0.001 for a, b in zip(one, other, strict=True)):
+        return fail("the random numbers come from `random`", "the same seed gave different waits")
+    return True
+
+
+def _evenly(by_number: Mapping[int, Sequence[float]]) -> Ruling:
+    """Whether the shares of their bounds, which the first, second, ... waits were, are drawn from the whole, evenly."""
+    shares = [share for drawn in by_number.values() for share in drawn]
     low, high, mean = min(shares), max(shares), sum(shares) / len(shares)
     inner = sum(0.25 <= share <= 0.75 for share in shares) / len(shares)
     if low > 0.15 or high < 0.85 or not 0.38 < mean < 0.62 or not 0.34 < inner < 0.66:
@@ -327,9 +353,12 @@ def full_jitter(history: History) -> Ruling:
             f"in {len(shares)} waits they were {low:.0%} to {high:.0%} of their bound, {mean:.0%} on average; "
             f"{inner:.0%} of them were in the middle half of it",
         )
-    one, other = (c.waits for c in history.twins)
-    if len(one) != len(other) or any(abs(a - b) > 0.001 for a, b in zip(one, other, strict=True)):
-        return fail("the random numbers come from `random`", "the same seed gave different waits")
+    for n, drawn in by_number.items():
+        if min(drawn) > FAR or max(drawn) < 1 - FAR:
+            return fail(
+                f"each wait is drawn from the whole of its bound, that before attempt {n + 2} too",
+                f"in {len(drawn)} calls it was {min(drawn):.0%} to {max(drawn):.0%} of its bound",
+            )
     return True
 
 

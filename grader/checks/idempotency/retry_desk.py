@@ -38,7 +38,8 @@ def __retry__(send, spend, clock, endless, seed, method, headers, attempts, base
             return _r.Response(said[1], _r.Headers(said[2]), "attempt %d" % said[3])
         raise {
             "timeout": TimeoutError,
-            "connection": ConnectionResetError,
+            "connection": ConnectionError,
+            "refused": ConnectionRefusedError,
             "bug": ValueError,
             "file": FileNotFoundError,
         }[said[1]]("sent")
@@ -51,7 +52,7 @@ PATIENCE = 10.0  # seconds for one call, a safety net
 MOST_SENDS = 40  # more than any policy here allows
 Script = Sequence[
     Any
-]  # 503, (429, {"Retry-After": "7"}), "timeout", "connection", "bug"; the last one goes on
+]  # 503, (429, {"Retry-After": "7"}), "timeout", "connection", "refused", "bug"; the last one goes on
 
 
 @dataclass
@@ -73,7 +74,7 @@ class Case:
         return (
             self.reply is not None
             and self.reply.error is not None
-            and self.reply.error.type not in ("TimeoutError", "ConnectionResetError")
+            and self.reply.error.type not in ("TimeoutError", "ConnectionError", "ConnectionRefusedError")
         )
 
     def outcome(self) -> str:
