@@ -456,7 +456,7 @@ def relay(conn: psycopg.Connection, broker) -> None:
 # ```
 #
 # - `sequence` counts the events of one payment from 1, in the order in which they happened. `created` is in whole seconds, so several events may share it.
-# - `data` is the **whole state** of the payment at that point. A status may come back: a dispute (`disputed`) that is won ends in `succeeded` again.
+# - `data` is the **whole state** of the payment at that point. A status may come back: a dispute (`disputed`) that is won ends in `succeeded` again. The amount may change, for less may be taken than was agreed to, and what was given back may fall, for a refund can fail.
 # - Whatever has arrived, the row of a payment shows the state of the event with the highest `sequence` among them, complete, with that sequence. It does not wait for events that are missing.
 # - Duplicates and events that come too late change nothing and are no error.
 # - All this holds under concurrent deliveries, and for a delivery that is cut short anywhere and then repeated.

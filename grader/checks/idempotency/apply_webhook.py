@@ -157,6 +157,8 @@ def _plan(
 ) -> list[tuple[str, str, list[Event]]]:
     """(property, description, events in order of arrival) of each undisturbed series."""
     created, succeeded, disputed, won, refunded = events
+    reference, amount = created["data"]["reference"], created["data"]["amount"]
+    part = refunded["data"]["refunded"]
     found: list[tuple[str, str, list[Event]]] = []
 
     def add(kind: str, what: str, *told: Event) -> None:
@@ -164,14 +166,13 @@ def _plan(
 
     add("apply", "the first event of a payment", created)
     add("apply", "a payment's whole story in order", *events)
+    back = tale(reference, amount, ("created", 0), ("succeeded", 0), ("refunded", part), ("succeeded", 0))
     add("apply", "the stories of two payments side by side", created, more[0], succeeded, more[1])
     add("again", "an event delivered twice", created, created)
     add("again", "a refund delivered twice", *events, refunded)
     add("again", "the whole story delivered twice", *events, *events)
     for number, order in enumerate(permutations([succeeded, disputed, won]), 1):
         add("order", f"success, dispute and its end, order {number} of 6", *order)
-    reference, amount = created["data"]["reference"], created["data"]["amount"]
-    part = refunded["data"]["refunded"]
     again = tale(
         reference,
         amount,
@@ -181,6 +182,7 @@ def _plan(
     )
     add("order", "a dispute after the refund", *again[:4])
     add("order", "a dispute after the refund, and its end before it", *again[:3], again[4], again[3])
+    add("order", "a refund that fails and is taken back", *back)
     add("order", "more than nine events, the tenth before the ninth", *more[:8], more[9], more[8])
     add("order", "a story backwards", *reversed(events))
     add("missing", "only the refund arrives", refunded)

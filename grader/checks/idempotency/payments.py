@@ -47,6 +47,11 @@ def _case(history: History, name: str) -> Case | None:
 
 
 NEVER = "An earlier request was never answered, so this was not tried."
+HUNG = fail(
+    "both requests are answered",
+    "one was never answered",
+    "A request that waits for another must not wait for ever.",
+)
 
 
 @payments.property(
@@ -133,7 +138,13 @@ def other_body_refused(history: History) -> Ruling:
             f"{case.last.line()}, {len(case.charges)} charges",
             "A payment that cannot be repeated safely must not begin.",
         )
-    return True
+    return explored(
+        history.unequal,
+        "of two requests with one key and different bodies one is paid and the other refused: 422, or 409 meanwhile",
+        "Two different requests with one key",
+        never=NEVER,
+        unanswered=HUNG,
+    )
 
 
 @payments.property(
@@ -185,6 +196,33 @@ def keys_expire(history: History) -> Ruling:
                 f"{case.last.line()}; {counted[0]} more charges, {counted[1]} more ledger rows",
                 evidence=[case.shown()],
             )
+    return _also_after_a_failure(history)
+
+
+def _also_after_a_failure(history: History) -> Ruling:
+    """Keys whose first request failed."""
+    case = _case(history, "failed and over")
+    if case is None:
+        return unknown(NEVER)
+    if case.last.status != 201 or not_once(case.charges, case.rows):
+        return fail(
+            f"{case.what}: a new payment: 201, a charge, a row",
+            f"{case.last.line()}; {not_once(case.charges, case.rows) or 'one charge, one row'}",
+            "A key is used from its first request on, whatever became of that.",
+            [case.shown()],
+        )
+    case = _case(history, "late and over")
+    # Whether a request that failed was the first use is left to the answer: then the payment comes again, or a new one.
+    if case is None:
+        return True
+    apart = len({charge for *_, charge in case.rows}) == len(case.rows) == len(case.charges)
+    if case.last.status != 201 or not apart:
+        return fail(
+            f"{case.what}: a new payment with a charge and a row of its own, or the earlier one once more",
+            f"{case.last.line()}; {len(case.charges)} charges and {len(case.rows)} ledger rows in all",
+            "The provider keeps its keys for a day as well, from the moment it was asked: what is new for you must be new for it.",
+            [case.shown()],
+        )
     return True
 
 
@@ -232,17 +270,12 @@ def failures_are_not_frozen(history: History) -> Ruling:
 )
 def once_under_all_schedules(history: History) -> Ruling:
     """Two requests with one key at the same moment pay once; the second is told 409, or gets the reply of the first."""
-    hung = fail(
-        "both requests are answered",
-        "one was never answered",
-        "A request that waits for another must not wait for ever.",
-    )
     expected = "one charge, one ledger row; both get the same reply, or one gets 409"
-    ruling = explored(history.schedules, expected, "Two requests with one key", never=NEVER, unanswered=hung)
+    ruling = explored(history.schedules, expected, "Two requests with one key", never=NEVER, unanswered=HUNG)
     if ruling is True and history.renewals is not None:
         title = "Two requests with a key whose 24 hours are over"
         expected = f"of two requests with a key whose 24 hours are over one pays anew: {expected}"
-        ruling = explored(history.renewals, expected, title, never=NEVER, unanswered=hung)
+        ruling = explored(history.renewals, expected, title, never=NEVER, unanswered=HUNG)
     if ruling is not True:
         return ruling
     slow = history.slow

@@ -98,6 +98,25 @@ def one_by_one(shop: Shop, place: Place, history: History) -> None:
             keep("other after failure", "the same key with another amount after a failure", replies[0], other)
         replies += until_done() if not replies[0].ok else []
         history.trouble.append(Case(f"the provider: {WORDS[action]}", replies, *shop.books()))
+    _days_after_a_failure(shop, post, keep)
+
+
+def _days_after_a_failure(shop: Shop, post: Callable[..., Exchange], keep: Callable[..., None]) -> None:
+    shop.reset()
+    shop.bank.trouble = "error"
+    failed = post()
+    shop.clock.advance(DAY + MINUTE)
+    another = post(body={**shop.body, "amount": shop.amount + 1})
+    keep("failed and over", "another amount, a day and a minute after a request that failed", failed, another)
+    shop.reset()
+    shop.bank.trouble = "error"
+    failed = post()
+    shop.clock.advance(10 * MINUTE)
+    late = post()
+    if late.status == 201 and not late.ended:
+        shop.clock.advance(DAY - 9 * MINUTE)
+        what = "a first request fails, is repeated and paid ten minutes later, and comes again 24 hours and a minute after the first"
+        keep("late and over", what, failed, late, post())
 
 
 WORDS = {
@@ -117,10 +136,11 @@ def together(shop: Shop, place: Place, history: History) -> None:
 
         def caller(lane: int) -> Caller:
             return Caller(
-                lambda: shop.place(f"T{lane}", stage.url(lane)), lambda place, url: shop.begin(place)
+                lambda: shop.place(f"T{lane}", stage.url(lane)),
+                lambda place, url: shop.begin(place, more if lane == 2 else 0),
             )
 
-        callers = [caller(1), caller(2)]
+        callers, more = [caller(1), caller(2)], 0
 
         def reset() -> None:
             joined.clear()
@@ -134,7 +154,8 @@ def together(shop: Shop, place: Place, history: History) -> None:
 
         def recover(run: Run) -> None:
             """Who was not answered 201 asks again, as clients do."""
-            if not run.finished or all(r is not None and r.status == 201 for r in run.replies):
+            paying = [r is not None and r.status == 201 for r in run.replies]
+            if not run.finished or all(paying) or (more and any(paying)):
                 return
             for _ in range(TRIES):
                 if shop.pay(extra).status in (200, 201):
@@ -150,24 +171,37 @@ def together(shop: Shop, place: Place, history: History) -> None:
                 return "neither of the two requests was answered with a payment"
             return unlike(said) or shop.wrong(earlier)
 
-        def play(reset: Callable[[], None], earlier: int = 0, **limits: Any) -> Exploration:
+        def confused(run: Run) -> str:
+            """What is wrong where the two asked for different payments."""
+            if [r.status for r in run.replies if r is not None].count(201) > 1:
+                return "two different payments were answered 201 under one key"
+            return shop.wrong()
+
+        def play(
+            reset: Callable[[], None],
+            wrong: Callable[[Run], str],
+            symmetric: Sequence[Sequence[int]] = ((1, 2),),
+            **limits: Any,
+        ) -> Exploration:
             return explore(
                 stage,
                 callers,
                 reset=reset,
                 recover=recover,
-                invariant=lambda run: wrong(run, earlier),
-                symmetric=[(1, 2)],
+                invariant=wrong,
+                symmetric=symmetric,
                 reduce=True,
                 stop=lambda run: bool(run.problem),
                 limits=PATIENT,
                 **limits,
             )
 
-        history.schedules = play(reset, max_runs=TWO)
+        history.schedules = play(reset, partial(wrong, earlier=0), max_runs=TWO)
         renewed = history.cases.get("renewed")
         if history.schedules.counterexample is None and renewed is not None and len(renewed.rows) == 2:
-            history.renewals = play(expired, earlier=1, max_runs=RENEWALS, max_switches=1)
+            history.renewals = play(expired, partial(wrong, earlier=1), max_runs=RENEWALS, max_switches=1)
+        more = 1
+        history.unequal = play(reset, confused, (), max_runs=RENEWALS, max_switches=1)
         joined.end()
         history.slow = _slow(shop, place, extra)
         extra.kill()

@@ -84,6 +84,7 @@ class History:
     order: int = 0
     schedules: Exploration | None = None
     renewals: Exploration | None = None
+    unequal: Exploration | None = None  # two requests with one key and different bodies
     faults: Sweep | None = None
     hung: str = ""
 
@@ -163,8 +164,10 @@ class Shop:
     def pay(self, place: Place) -> Exchange:
         return place.client.request("POST", PATH, json=self.body, headers=self.headers())
 
-    def begin(self, place: Place) -> PendingExchange:
-        return place.client.start("POST", PATH, json=self.body, headers=self.headers())
+    def begin(self, place: Place, more: int = 0) -> PendingExchange:
+        """more: cents by which the amount is another."""
+        body = {**self.body, "amount": self.amount + more}
+        return place.client.start("POST", PATH, json=body, headers=self.headers())
 
     def waits(self) -> bool:
         """Whether somebody waits for a lock in the database."""

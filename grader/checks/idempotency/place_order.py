@@ -12,6 +12,7 @@ from grader.checks.concurrency import (
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.idempotency.deliveries import NEVER, waits
 from grader.checks.idempotency.place_order_office import (
+    BACKLOG,
     NUMBERS,
     SCHEMA,
     TOPIC,
@@ -111,7 +112,20 @@ def order_and_event(history: History) -> Ruling:
             message.value.get(k) != v for k, v in expected.value.items()
         ):
             return fail(f"published is {text(expected)}", f"it is {text(message)}", evidence=[many.shown()])
-    return True
+    return _all_out(history)
+
+
+def _all_out(history: History) -> Ruling:
+    """Whether one run publishes all that waits."""
+    backlog = history.cases.get("backlog")
+    if backlog is None:
+        return unknown(NEVER)
+    out = len({number(m) for m in backlog.published})
+    return out == BACKLOG or fail(
+        f"{backlog.what}: a run publishes everything that waits",
+        f"{out} of {len(backlog.orders)} events are out",
+        "What one run leaves waits for the next: behind a thousand orders that is long, and nobody is told of it.",
+    )
 
 
 @place_order.property(
@@ -120,15 +134,15 @@ def order_and_event(history: History) -> Ruling:
 )
 def no_phantom(history: History) -> Ruling:
     """An order that is refused has no event; placing publishes nothing by itself."""
-    for name in ("refused", "twice"):
+    for name in ("refused", "twice", "taken"):
         case = history.cases.get(name)
         if case is None:
             return unknown(NEVER)
-        wanted = 1 if name == "twice" else 0
+        wanted = 0 if name == "refused" else 1
         refused = case.calls[wanted][1]
-        if name == "refused" and refused.ok:
+        if name != "twice" and refused.ok:
             return fail(
-                "an order with a total of 0 is refused with an exception",
+                f"{case.what} is refused with an exception",
                 "the call returned",
                 evidence=[case.shown()],
             )

@@ -54,6 +54,7 @@ def __place_and_relay__(conn, path, order):
 TOPIC = "orders"
 CALLS = 4  # calls of the relay after which everything must be out
 SOME = 20  # schedules of a scene
+BACKLOG = 101  # orders that wait: more than somebody who takes a hundred at a time takes
 AWAY = 8  # runs of the relay during which the broker takes nothing
 Order = Mapping[str, int]
 

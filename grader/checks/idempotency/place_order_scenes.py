@@ -14,6 +14,7 @@ from grader.checks.concurrency import (
 from grader.checks.idempotency.deliveries import ENOUGH, PATIENT
 from grader.checks.idempotency.place_order_office import (
     AWAY,
+    BACKLOG,
     CALLING,
     SOME,
     Case,
@@ -57,13 +58,28 @@ def one_by_one(office: Office, history: History) -> bool:
     case("again", "the relay runs again", *places, ("relay", ()), ("relay", ()))
     case("nothing", "the relay runs and there is nothing", ("relay", ()))
     bad = {**history.placed[0], "total": 0}
-    case("refused", "an order that the table refuses", ("place", bad), ("relay", ()))
+    case("refused", "an order with a total of 0, which the table refuses,", ("place", bad), ("relay", ()))
     case(
         "twice",
         "an order that is there already",
         first,
         ("place", history.placed[0]),
         ("relay", ()),
+        ("relay", ()),
+    )
+    stranger = {**history.placed[1], "id": history.placed[0]["id"]}
+    case(
+        "taken",
+        "an order of somebody else with an id that is taken",
+        first,
+        ("place", stranger),
+        ("relay", ()),
+    )
+    backlog = [{"id": 1000 + n, "customer_id": n % 7 + 1, "total": 500 + n} for n in range(BACKLOG)]
+    case(
+        "backlog",
+        f"{BACKLOG} orders are placed, the relay runs",
+        *(("place", o) for o in backlog),
         ("relay", ()),
     )
     case("error", "the broker refuses the first message", *places[:4], ("relay", ("error",)), ("relay", ()))

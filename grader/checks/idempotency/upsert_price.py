@@ -88,7 +88,7 @@ def upsert_price(answer: Answer, bench: Bench) -> History:
             if not history.hopeless:
                 history.series.append(post.series(kind, what, messages, wanted(messages)))
 
-        first, second, last = after(0, mid), after(5, high), after(10, low)
+        first, second, last, again = after(0, mid), after(5, high), after(10, low), after(8, mid)
         series("store", "a price for a sku without one", first)
         series("store", "a newer and higher price", first, second)
         series("store", "a newer and lower price", first, last)
@@ -99,8 +99,8 @@ def upsert_price(answer: Answer, bench: Bench) -> History:
         for number, order in enumerate(permutations([first, second, last]), 1):
             series("order", f"three prices, order {number} of 6", *order)
         # The price goes up and comes back: what is older than the return must not win because the price is the same.
-        again = after(8, mid)
         series("order", "the same price confirmed later, then an older one", first, again, after(4, high))
+        series("order", "the same price confirmed later, then the first once more", first, again, first)
         series(
             "order",
             "messages a microsecond apart, the older one last",

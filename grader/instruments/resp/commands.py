@@ -63,6 +63,20 @@ _NO_KEYS = frozenset(
         "WAIT",
     ]
 )
+# Whoever sends one of these twice has something done twice, and does not wait for somebody else.
+_CHANGES = frozenset(
+    """
+    APPEND COPY DECR DECRBY DEL EXEC EXPIRE EXPIREAT FLUSHALL FLUSHDB HDEL HEXPIRE HINCRBY HMSET HPEXPIRE HSET HSETEX INCR
+    INCRBY INCRBYFLOAT LPUSH LREM LSET LTRIM MOVE MSET MULTI PERSIST PEXPIRE PEXPIREAT PFADD PSETEX PUBLISH RENAME RPUSH
+    SADD SET SETBIT SETEX SREM UNLINK XACK XADD XDEL XTRIM ZADD ZINCRBY ZREM
+    """.split()
+)
+
+
+def changes_anyway(text: str) -> bool:
+    """Whether a command, as `text_of` writes it, changes something whatever stands there: SET does, SET NX may not."""
+    name, *words = text.split()
+    return name in _CHANGES and not (name in ("SET", "ZADD", "HSETEX") and {"NX", "FNX"} & {*words})
 
 
 def name_of(args: list[bytes]) -> str:

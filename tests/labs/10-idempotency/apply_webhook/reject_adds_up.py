@@ -7,6 +7,7 @@ def apply_webhook(conn, event):
             """INSERT INTO payments AS p VALUES (%(reference)s, %(status)s, %(amount)s, %(refunded)s, %(sequence)s)
                ON CONFLICT (reference) DO UPDATE
                SET status = CASE WHEN p.sequence < excluded.sequence THEN excluded.status ELSE p.status END,
+                   amount = CASE WHEN p.sequence < excluded.sequence THEN excluded.amount ELSE p.amount END,
                    refunded = p.refunded + excluded.refunded,
                    sequence = greatest(p.sequence, excluded.sequence)""",
             data,

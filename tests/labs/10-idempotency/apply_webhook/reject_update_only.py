@@ -10,7 +10,8 @@ def apply_webhook(conn, event):
             )
         else:
             conn.execute(
-                """UPDATE payments SET status = %(status)s, refunded = %(refunded)s, sequence = %(sequence)s
+                """UPDATE payments
+                   SET status = %(status)s, amount = %(amount)s, refunded = %(refunded)s, sequence = %(sequence)s
                    WHERE reference = %(reference)s AND sequence < %(sequence)s""",
                 {**data, "sequence": event["sequence"]},
             )

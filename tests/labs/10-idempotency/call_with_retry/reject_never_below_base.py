@@ -1,4 +1,4 @@
-# fails: full_jitter -- "of its bound"
+# fails: full_jitter -- "the whole of"
 def call_with_retry(request, policy, clock, random):
     start = clock.monotonic()
     safe = request.method not in ("POST", "PATCH") or "Idempotency-Key" in request.headers

@@ -1,0 +1,16 @@
+# fails: no_phantom -- "an order of somebody else with an id that is taken"
+def place_order(conn, order):
+    with conn.transaction():
+        new = conn.execute(
+            "INSERT INTO orders (id, customer_id, total) VALUES (%(id)s, %(customer_id)s, %(total)s) ON CONFLICT (id) DO UPDATE SET total = excluded.total RETURNING (xmax = 0)", order).fetchone()[0]
+        if new:
+            told = {"order_id": order["id"], "customer_id": order["customer_id"], "total": order["total"]}
+            conn.execute("INSERT INTO outbox (topic, key, value) VALUES ('orders', %s, %s)", [str(order["customer_id"]), Jsonb(told)])
+
+
+def relay(conn, broker):
+    with conn.transaction():
+        conn.execute("SELECT pg_advisory_xact_lock(10)")
+        for number, key, value in conn.execute("SELECT id, key, value FROM outbox WHERE published_at IS NULL ORDER BY id").fetchall():
+            broker.publish("orders", key, value)
+            conn.execute("UPDATE outbox SET published_at = now() WHERE id = %s", [number])
