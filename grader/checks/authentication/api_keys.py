@@ -180,15 +180,12 @@ def bad_keys_look_alike(history: History) -> Ruling:
         return unknown("No bad key was shown.")
     others = [c for n in ("later", "ended", "revoked") for c in history.calls.get(n, []) if "key" in c.what]
     over = [c for c in others if history.word(c) == "invalid"]
-    for one in (*found, *over):
+    for one in (*found, *over, *history.calls.get("lacking", [])):
+        shown = [history.table("lacking" if "lacked" in one.what else "bad")]
         if not one.refused:
-            return fail(f"{one.what}: InvalidKey", one.line(), evidence=[history.table("bad")])
+            return fail(f"{one.what}: InvalidKey", one.line(), evidence=shown)
         if one.reply != found[0].reply:
-            return fail(
-                f"{one.what}: {found[0].line()}, as for every bad key",
-                one.line(),
-                evidence=[history.table("bad")],
-            )
+            return fail(f"{one.what}: {found[0].line()}, as for every bad key", one.line(), evidence=shown)
     return True
 
 

@@ -36,6 +36,8 @@ def drive(counter: Counter) -> None:
 
     bad = bad_keys(one, two, random).items()
     counter.keep("bad", *((what, ["check_key", text, READ]) for what, text in bad))
+    lacks = "one character of the secret changed, asked for a scope the key lacks"
+    counter.keep("bad", (lacks, ["check_key", almost(two), WRITE]))
     counter.keep(
         "plain",
         check(one, READ, "a key with read and write"),
@@ -105,7 +107,7 @@ def bad_keys(one: Key, two: Key, random: Any) -> dict[str, str]:
 
 def _look_at(counter: Counter, run: Run) -> None:
     """What the one check of a run asked of the database."""
-    ends = ("BEGIN", "COMMIT", "ROLLBACK", "START", "SET ", "SAVEPOINT", "RELEASE")
+    ends = ("BEGIN", "COMMIT", "ROLLBACK", "START", "SET ", "SAVEPOINT", "RELEASE", "(END OF PIPELINE)")
     asked = [s for s in run.statements if not s.text.lstrip().upper().startswith(ends)]
     counter.history.statements = [s.text for s in asked]
     learner = counter.database.connection("learner")
@@ -152,6 +154,9 @@ def _rotate(counter: Counter, one: Key, two: Key, owner: int) -> None:
     counter.clock.advance(23 * HOUR)
     checks("day", ("the old key after 23 hours", one), ("the new key after 23 hours", newer))
     checks("ended", ("a key that was to end after an hour, rotated, after 23 hours", ending))
+    if ending and history.word(history.calls["ended"][0]) == "invalid":
+        lacks = "a key that is over, asked for a scope it lacked"
+        counter.keep("lacking", (lacks, ["check_key", ending.text, WRITE]))
     counter.keep("ended", ("that key, rotated", ["rotate_key", ending.text if ending else ""]))
     counter.clock.advance(2 * HOUR)
     checks("later", ("the old key after 25 hours", one), ("the new key after 25 hours", newer))
@@ -174,6 +179,9 @@ def _revoke(counter: Counter, owner: int) -> None:
         ("a revoked key, rotated", ["rotate_key", victim.text]),
         ("another key of the same owner", ["check_key", other.text, READ]),
     )
+    if history.word(history.calls["revoked"][1]) == "invalid":
+        lacks = "a revoked key, asked for a scope it lacked"
+        counter.keep("lacking", (lacks, ["check_key", victim.text, WRITE]))
     rotated = counter.run(("rotate_key", ["rotate_key", other.text]))
     newest = counter.learn("newest", rotated[0]) if rotated else None
     if newest:

@@ -149,7 +149,7 @@ def password_as_typed(history: History) -> Ruling:
 )
 def works_once(history: History) -> Ruling:
     """A link works once, and a new password makes all the customer's other links useless."""
-    for name in ("replay", "older"):
+    for name in ("replay", "older", *(n for n in ("newer",) if n in history.asked)):
         ruling = _still_shut(history, name)
         if ruling is not True:
             return ruling

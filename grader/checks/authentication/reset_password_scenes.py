@@ -102,6 +102,12 @@ def the_owner(shop: Shop, here: Served, there: Served, history: History) -> bool
     use("replay", "the link is used again", token, "the thief's secret")
     if older != token:
         use("older", "an older link, after the password was changed", older, "the thief's secret")
+    early = link("early link", "a link for Ada")
+    shop.clock.advance(MINUTE)
+    newer = link("newer link", "a newer link for Ada")
+    use("early", "a new password by the earlier of two links", early, "a second secret")
+    if early != newer and asked["early"].exchange.ok:  # a newer link may be the end of the older one
+        use("newer", "the newer link, after the password was changed by an older one", newer, "the thief's secret")
     late = link("late link", "another link for Ada")
     shop.clock.advance(29 * MINUTE)
     use("29 minutes", "a link that is 29 minutes old", late, "a later secret")

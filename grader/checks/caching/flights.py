@@ -145,7 +145,7 @@ class Tower:
         return Flight(source, [c.result() for c in self.calls], self.begun(), 0, self.journal.timeline())
 
     def claims(self) -> dict[str, float | None]:
-        return {k: t for k, t in self.place.keys().items() if k != SOURCE}
+        return {entry: left for entry, left in self.place.entries().items() if entry != SOURCE}
 
 
 @contextmanager
