@@ -147,7 +147,9 @@ class Joined:
         before = self._asked.setdefault(step.caller, [])
         before.append((step.text, roughly, moves))
         del before[:-3]
-        if step.lane == "Redis" and roughly.startswith("EVAL"):  # a script may change something as well as ask
+        if step.lane == "Redis" and roughly.startswith(
+            "EVAL"
+        ):  # a script may change something as well as ask
             return len(before) == 3 and len({b[1:] for b in before}) == 1
         return before[-2:-1] == before[-1:] or (len(before) == 3 and len({b[1:] for b in before}) == 1)
 

@@ -173,11 +173,17 @@ NOBODY = "If only accounts that exist are throttled, throttling tells which exis
 def address_is_throttled(history: History) -> Ruling:
     """After twenty failures from a network address, at whichever accounts, the next attempt from there is refused."""
     return history.follows(
-        "address", (ADDRESS_LIMIT, "denied"), (2, "throttled"), (1, "in"), why={"in throttled": ELSEWHERE}
+        "address",
+        (ADDRESS_LIMIT, "denied"),
+        (LIMIT + 2, "throttled"),
+        (1, "in"),
+        why={"in throttled": ELSEWHERE},
     )
 
 
-ELSEWHERE = "Failures from one network address are no reason to refuse another."
+ELSEWHERE = (
+    "Failures from one network address are no reason to refuse another, and what was refused is no failure."
+)
 
 
 @login.property(
@@ -224,6 +230,7 @@ def success_forgives_its_own(history: History) -> Ruling:
         ("office", [(ADDRESS_LIMIT + 1, "in")], OFFICE),
         ("forgiven", [(four, "denied"), (1, "in"), (four, "denied"), (1, "in")], FORGIVE),
         ("neighbour", [(four, "denied"), (1, "in"), (1, "denied"), (1, "throttled")], ""),
+        ("colleague", [(LIMIT, "denied"), (ADDRESS_LIMIT, "throttled"), (1, "in")], COLLEAGUE),
         ("own account", [*([(3, "denied"), (1, "in")] * 6), (2, "denied"), (2, "throttled")], ""),
     ):
         ruling = history.follows(name, *wanted, why={"in throttled": why, "denied throttled": why})
@@ -233,6 +240,7 @@ def success_forgives_its_own(history: History) -> Ruling:
 
 
 FORGIVE = "Whoever mistypes four times and then gets it right starts from zero."
+COLLEAGUE = "What was refused was not compared, and is no failure: a program with an old password must not lock out its office."
 OFFICE = "A whole office logs in from one network address, rightly: only failures count."
 
 

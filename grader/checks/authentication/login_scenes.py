@@ -47,8 +47,13 @@ def one_by_one(street: Street) -> None:
     series["address"] = [
         *(people.wrong(email, host) for email in victims),
         people.wrong(people.stranger(), host),
-        people.right(bob, host),
+        *(people.right(bob, host) for _ in range(LIMIT + 1)),  # refused, so these are no failures of his
         people.right(bob),
+    ]
+    host = people.host()
+    series["colleague"] = [
+        *(people.wrong(ada, host) for _ in range(LIMIT + ADDRESS_LIMIT)),
+        people.right(bob, host),
     ]
     host = people.host()
     four = [ada] * (LIMIT - 1)

@@ -107,7 +107,12 @@ def the_owner(shop: Shop, here: Served, there: Served, history: History) -> bool
     newer = link("newer link", "a newer link for Ada")
     use("early", "a new password by the earlier of two links", early, "a second secret")
     if early != newer and asked["early"].exchange.ok:  # a newer link may be the end of the older one
-        use("newer", "the newer link, after the password was changed by an older one", newer, "the thief's secret")
+        use(
+            "newer",
+            "the newer link, after the password was changed by an older one",
+            newer,
+            "the thief's secret",
+        )
     late = link("late link", "another link for Ada")
     shop.clock.advance(29 * MINUTE)
     use("29 minutes", "a link that is 29 minutes old", late, "a later secret")

@@ -50,7 +50,8 @@ class History:
     ids: list[str] = field(default_factory=list)  # what was in the cookies of logins
     repeated: list[str] = field(default_factory=list)  # the same when chance was made to repeat itself
     readable: str = ""
-    schedules: Exploration | None = None
+    schedules: Exploration | None = None  # a page and a logout
+    everywhere: Exploration | None = None  # a page and a logout everywhere
 
     def table(self, prefix: str) -> Evidence:
         rows = [a.line() for name, a in self.asked.items() if name.startswith(prefix)]
@@ -200,8 +201,8 @@ def as_time_goes_by(venue: Venue, browsing: Browsing) -> None:
     )
 
 
-def at_once(venue: Venue, here: Served) -> Exploration:
-    """A page and a logout with one cookie at the same moment, in two processes."""
+def at_once(venue: Venue, here: Served, path: str = "/logout") -> Exploration:
+    """A page and a logout with one cookie at the same moment, in two processes. path: of the logout."""
     ada = venue.accounts[0]
     cookie, afterwards = [""], [0]
     urls = venue.database.url(), venue.database.url("admin")
@@ -228,7 +229,7 @@ def at_once(venue: Venue, here: Served) -> Exploration:
 
         found = explore(
             stage,
-            [caller(1, "GET", "/me"), caller(2, "POST", "/logout")],
+            [caller(1, "GET", "/me"), caller(2, "POST", path)],
             reset=reset,
             recover=recover,
             observe=lambda: afterwards[0],

@@ -65,11 +65,56 @@ _NO_KEYS = frozenset(
 )
 # Whoever sends one of these twice has something done twice, and does not wait for somebody else.
 _CHANGES = frozenset(
-    """
-    APPEND COPY DECR DECRBY DEL EXEC EXPIRE EXPIREAT FLUSHALL FLUSHDB HDEL HEXPIRE HINCRBY HMSET HPEXPIRE HSET HSETEX INCR
-    INCRBY INCRBYFLOAT LPUSH LREM LSET LTRIM MOVE MSET MULTI PERSIST PEXPIRE PEXPIREAT PFADD PSETEX PUBLISH RENAME RPUSH
-    SADD SET SETBIT SETEX SREM UNLINK XACK XADD XDEL XTRIM ZADD ZINCRBY ZREM
-    """.split()
+    [
+        "APPEND",
+        "COPY",
+        "DECR",
+        "DECRBY",
+        "DEL",
+        "EXEC",
+        "EXPIRE",
+        "EXPIREAT",
+        "FLUSHALL",
+        "FLUSHDB",
+        "HDEL",
+        "HEXPIRE",
+        "HINCRBY",
+        "HMSET",
+        "HPEXPIRE",
+        "HSET",
+        "HSETEX",
+        "INCR",
+        "INCRBY",
+        "INCRBYFLOAT",
+        "LPUSH",
+        "LREM",
+        "LSET",
+        "LTRIM",
+        "MOVE",
+        "MSET",
+        "MULTI",
+        "PERSIST",
+        "PEXPIRE",
+        "PEXPIREAT",
+        "PFADD",
+        "PSETEX",
+        "PUBLISH",
+        "RENAME",
+        "RPUSH",
+        "SADD",
+        "SET",
+        "SETBIT",
+        "SETEX",
+        "SREM",
+        "UNLINK",
+        "XACK",
+        "XADD",
+        "XDEL",
+        "XTRIM",
+        "ZADD",
+        "ZINCRBY",
+        "ZREM",
+    ]
 )
 
 

@@ -36,6 +36,11 @@ def write_then_delete(db: str, store: str, price: int) -> None:
     cache(store).delete(KEY)
 
 
+def write_then_delete_twice(db: str, store: str, price: int) -> None:
+    write_then_delete(db, store, price)
+    cache(store).delete(KEY)
+
+
 def read_price(db: str) -> int:
     conn = database(db)
     with conn.transaction():

@@ -88,6 +88,18 @@ def test_the_stale_fill_is_found_across_both_servers(theatre: Theatre) -> None:
     assert len(found.runs) >= 35
 
 
+def test_a_change_that_is_sent_twice_is_not_taken_for_polling(theatre: Theatre) -> None:
+    found = theatre.explore(
+        theatre.caller("T1", answers.read_and_fill, "db", "store"),
+        theatre.caller("T2", answers.write_then_delete_twice, "db", "store", 2),
+        invariant=theatre.staleness,
+    )
+    # The one that matters: the reader has read the old row, and fills once the writer is done.
+    assert found.counterexample is not None
+    assert found.counterexample.problem == "the cache says 1, the row 2"
+    assert found.coverage.complete
+
+
 def test_an_answer_that_never_fills_is_never_stale(theatre: Theatre) -> None:
     found = theatre.explore(
         theatre.caller("T1", answers.read_only_hits, "db", "store"),

@@ -65,7 +65,8 @@ def door() -> Attempts:
     words = {
         "account": ["denied"] * LIMIT + ["throttled"] * 2 + ["in"],
         "nobody": ["denied"] * LIMIT + ["throttled"],
-        "address": ["denied"] * ADDRESS_LIMIT + ["throttled"] * 2 + ["in"],
+        "address": ["denied"] * ADDRESS_LIMIT + ["throttled"] * (LIMIT + 2) + ["in"],
+        "colleague": ["denied"] * LIMIT + ["throttled"] * ADDRESS_LIMIT + ["in"],
         "forgiven": ["denied"] * 4 + ["in"] + ["denied"] * 4 + ["in"],
         "neighbour": ["denied"] * 4 + ["in", "denied", "throttled"],
         "own account": [*["denied"] * 3, "in"] * 6 + ["denied"] * 2 + ["throttled"] * 2,
@@ -197,7 +198,7 @@ def shop() -> sessions_scenes.History:
     run = Run(
         choices=parse("1 2"), endings=["returned"] * 2, replies=[mine.exchange, Exchange("POST", "/x", 204)]
     )
-    history.schedules = Exploration([run], Coverage(callers=2, explored=1))
+    history.schedules = history.everywhere = Exploration([run], Coverage(callers=2, explored=1))
     return history
 
 

@@ -1,4 +1,4 @@
-# fails: nobody_is_locked_out_for_ever -- "TooManyAttempts" "dies between the two"
+# fails: nobody_is_locked_out_for_ever, address_is_throttled -- "TooManyAttempts" "dies between the two"
 hasher = Argon2Hasher(time_cost=1, memory_cost=1024, parallelism=1)
 dummy = hasher.hash("nobody has this password")
 

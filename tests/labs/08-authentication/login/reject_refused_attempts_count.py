@@ -1,4 +1,4 @@
-# fails: ends_in_time -- "ada, the right password" "attempts that were refused"
+# fails: ends_in_time, success_forgives_its_own -- "ada, the right password" "attempts that were refused"
 hasher = Argon2Hasher(time_cost=1, memory_cost=1024, parallelism=1)
 dummy = hasher.hash("nobody has this password")
 
