@@ -1,5 +1,5 @@
 # fails: no_stale_entry -- "the row says"
-# Deletes after the commit, sleeps, deletes again; its own reader fills without looking.
+# Deletes after the commit, and once more; its own reader fills without looking.
 def get_product(conn, redis, product_id):
     key = f"d:{product_id}"
     if (raw := redis.get(key)) is not None:
