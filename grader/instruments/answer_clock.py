@@ -8,13 +8,12 @@ import os
 import socket
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from grader.instruments.clock import START, VirtualClock
+from grader.instruments.clock import EPOCH, START, VirtualClock
 from grader.instruments.clock_door import NUMBER, face_of
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STOPPED = "the clock has stopped: the check is over"
 
 
@@ -26,7 +25,7 @@ class AnswerClock:
 
     def now(self) -> datetime:
         """The moment, an aware datetime in UTC."""
-        return _EPOCH + timedelta(microseconds=int(self._ask("read")))
+        return EPOCH + timedelta(microseconds=int(self._ask("read")))
 
     def time(self) -> float:
         """Seconds since 1970, like time.time()."""

@@ -36,7 +36,7 @@ from grader.instruments.clock_door import Door, Face
 from grader.instruments.steps import SAFETY_NET, Action, Journal, Step, StillRunning
 
 START = datetime(2030, 1, 1, 12, tzinfo=UTC)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LONGEST_SLEEP = 10 * 365 * 24 * 3600.0  # seconds; a longer sleep is a bug of the answer
 
 
@@ -54,7 +54,7 @@ class VirtualClock:
         self.sleeping, self.journal = sleeping, journal
         self.sleeps: list[float] = []  # seconds, in order of asking
         self.changed = threading.Condition(threading.RLock())
-        self._start_us = self._us = round((moment - _EPOCH) / timedelta(microseconds=1))
+        self._start_us = self._us = round((moment - EPOCH) / timedelta(microseconds=1))
         self._asleep: dict[int, int] = {}  # sleeper -> moment in microseconds
         self._count = 0
         self._watchers: list[Callable[[], None]] = []
@@ -62,7 +62,7 @@ class VirtualClock:
         self._faces: list[Face] = []
 
     def now(self) -> datetime:
-        return _EPOCH + timedelta(microseconds=self._us)
+        return EPOCH + timedelta(microseconds=self._us)
 
     def time(self) -> float:
         return self._us / 1e6
@@ -81,7 +81,7 @@ class VirtualClock:
     def sleepers(self) -> list[datetime]:
         """When those who sleep now will wake, soonest first."""
         with self.changed:
-            return [_EPOCH + timedelta(microseconds=m) for m in sorted(self._asleep.values())]
+            return [EPOCH + timedelta(microseconds=m) for m in sorted(self._asleep.values())]
 
     def watch(self, told: Callable[[], None]) -> None:
         """`told()` is called after every move of the clock."""
@@ -96,7 +96,7 @@ class VirtualClock:
 
     def set(self, moment: datetime) -> None:
         """Jumps to `moment`, also backwards: the wall clocks of real machines do."""
-        self._move(round((moment - _EPOCH) / timedelta(microseconds=1)))
+        self._move(round((moment - EPOCH) / timedelta(microseconds=1)))
 
     def advance_to_next(self) -> bool:
         """Moves to where the next sleeper wakes; False if nobody sleeps."""

@@ -197,9 +197,8 @@ def others_attack(site: Site, history: History) -> None:
 
     mine = site.browser()
     site.log_in(mine, site.home, "mallory")
-    login = site.log_in(
-        site.browser(mine), site.home
-    )  # in Alice's browser, where Mallory has put all her cookies
+    planted = site.browser(mine)  # Alice's browser, where Mallory has put all her cookies
+    login = site.log_in(planted, site.home)
     who = site.who(mine)
     what = "the cookies of Mallory's own session, planted before Alice's login, in another browser"
     add(what, "session", Login(NONE, {}, login.back, who if who == ALICE else None))

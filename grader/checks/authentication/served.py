@@ -17,7 +17,8 @@ DRIVER = """
 import threading as _threading, time as _time
 from grader.instruments import serve as _serve
 
-_quiet, _under_way, _patience = _threading.Condition(), [0], [0.3, 2.0]
+_quiet, _under_way = _threading.Condition(), [0]
+_patience = {False: 0.3, True: 2.0}  # seconds, by whether anything still works apart from requests
 
 
 class _Counted:

@@ -9,18 +9,23 @@ import argon2
 from grader.checks.authentication.store_password_desk import (
     ACCENTED,
     CHANGED,
+    NO_HASHES,
+    PASSWORD,
+    Desk,
+    History,
+)
+from grader.checks.authentication.stored_hashes import (
     LEAST_MEMORY,
     LEAST_PASSES,
     LEAST_SALT,
     MOST_MEMORY,
     MOST_PASSES,
-    NO_HASHES,
-    PASSWORD,
-    Desk,
-    History,
+    old_hash,
+    opens,
+    salt_of,
     shortened,
+    weakness,
 )
-from grader.checks.authentication.stored_hashes import old_hash, opens, salt_of, weakness
 from grader.checks.authentication.unit import lab
 from grader.checks.concurrency import blame
 from grader.checks.exercise import Ruling, fail, unknown

@@ -6,14 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grader.checks.authentication.hash_work import DRIVER
+from grader.checks.authentication.stored_hashes import shortened
 from grader.checks.concurrency import blame
 from grader.checks.running import Answer, Bench, Reply, Resource, Worker
 from grader.verdict import Evidence
 
 SCHEMA = "CREATE TABLE credentials (email text PRIMARY KEY, password_hash text NOT NULL)"
-LEAST_MEMORY, LEAST_PASSES = 19 * 1024, 2  # KiB, passes: the least OWASP's cheat sheet advises
-MOST_MEMORY, MOST_PASSES = 256 * 1024, 10  # beyond, a few logins at once bring the server down
-LEAST_SALT, LEAST_DIGEST = 16, 16  # bytes
 PATIENCE = 10.0  # seconds of one call, a safety net
 PASSWORD, CHANGED = "correct horse battery", "a newer password"
 ACCENTED = "crème brûlée"  # composed, as keyboards send it
@@ -159,9 +157,3 @@ class Desk:
             self.worker = None
         raced = (self.row(email) or ("",))[0]
         self.history.races[what] = Race(newer, told if isinstance(told, str) else None, raced)
-
-
-def shortened(text: str | None) -> str:
-    if text is None:
-        return "nothing"
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -129,7 +129,8 @@ class Place:
             fields = self.proxy.ttls_of_fields(key)
             if all(left is None for left in fields.values()):
                 found[key] = whole
-            for part, left in fields.items() if key not in found else ():
+                continue
+            for part, left in fields.items():
                 found[f"{key} {name(part)}"] = min((t for t in (left, whole) if t is not None), default=None)
         return found
 

@@ -167,7 +167,7 @@ class Staff:
     def gather(self) -> None:
         """As if the views that are remembered had just been recorded; the journal is not told."""
         with self.place.journal.shielded():
-            self.reset()
+            empty_tables(self.database)
             assert self._gathered
             self._gathered()
 

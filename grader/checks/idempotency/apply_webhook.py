@@ -166,7 +166,6 @@ def _plan(
 
     add("apply", "the first event of a payment", created)
     add("apply", "a payment's whole story in order", *events)
-    back = tale(reference, amount, ("created", 0), ("succeeded", 0), ("refunded", part), ("succeeded", 0))
     add("apply", "the stories of two payments side by side", created, more[0], succeeded, more[1])
     add("again", "an event delivered twice", created, created)
     add("again", "a refund delivered twice", *events, refunded)
@@ -182,6 +181,7 @@ def _plan(
     )
     add("order", "a dispute after the refund", *again[:4])
     add("order", "a dispute after the refund, and its end before it", *again[:3], again[4], again[3])
+    back = tale(reference, amount, ("created", 0), ("succeeded", 0), ("refunded", part), ("succeeded", 0))
     add("order", "a refund that fails and is taken back", *back)
     add("order", "more than nine events, the tenth before the ninth", *more[:8], more[9], more[8])
     add("order", "a story backwards", *reversed(events))

@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from grader.checks.concurrency import (
-    Scene,
-    blame,
-)
+from grader.checks.concurrency import Scene, blame
 from grader.checks.idempotency.deliveries import DRIVER, PATIENCE
 from grader.checks.running import Answer, Database, Reply, Resource, Worker
 from grader.checks.tables import Tables
