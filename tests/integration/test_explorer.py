@@ -475,7 +475,9 @@ def test_killing_the_other_backend(world):
     def assassin(connection):
         connection.autocommit = True
         connection.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and usename = current_user"
+            # Of this database: other tests have sessions of the same role on the same server.
+            "select pg_terminate_backend(pid) from pg_stat_activity "
+            "where datname = current_database() and usename = current_user and pid <> pg_backend_pid()"
         )
 
     found = world.explore(caller(assassin), caller(naive, 1, 2, 10))
