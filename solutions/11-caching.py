@@ -99,7 +99,7 @@ def update_price(conn: psycopg.Connection, redis, product_id: int, price: Decima
 # - What was computed is found by every process for `ttl` seconds, and then it is computed anew. Keys that you make besides `key` have an expiry too.
 # - However many callers miss at the same moment, in several processes, `compute` runs once, and all of them get its value.
 # - Whoever waits, waits as long as the computation takes and the claim of whoever computes lasts.
-# - A process that is killed while it computes holds the others up for `lease` seconds (60 at most), not longer: then one of them computes.
+# - A process that is killed, while it computes or between any two of its commands, holds the others up for `lease` seconds (60 at most), not longer: then one of them computes, unless the value is there.
 # - If a computation takes longer than the lease, somebody else may take over. Whoever overslept then returns its value, but does not free the claim of the other.
 #
 # Example: of fifty calls for `"report:today"` on an empty cache one calls `compute()`, and fifty return the same text.

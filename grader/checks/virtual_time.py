@@ -48,3 +48,76 @@ def __pooled__(name, *args):
                     connection.row_factory = psycopg.rows.tuple_row
 '''
 )
+# Beside a clock that holds sleepers: those who were called, and the threads they leave behind, are told apart.
+CALLED = """
+import threading as __threading__
+import weakref as __weakref__
+
+__mine__ = __threading__.local()  # .called: whether this thread is in a call
+__callers__ = __weakref__.WeakSet(__threading__.enumerate())  # threads of the judge's
+
+
+def __called__(work, *args, **more):
+    __callers__.add(__threading__.current_thread())
+    __mine__.called = True
+    try:
+        return work(*args, **more)
+    finally:
+        __mine__.called = False
+
+
+def __behind__():
+    # How many threads the answer has started that still live.
+    __callers__.add(__threading__.current_thread())
+    return sum(thread not in __callers__ for thread in __threading__.enumerate())
+
+
+def __others_sleep_apart__(path):
+    # Threads that the answer has started sleep under the name of another door.
+    import time
+    from grader.instruments.answer_clock import connect
+
+    own, apart = time.sleep, connect(path)
+
+    def sleep(seconds):
+        (own if getattr(__mine__, "called", False) else apart.sleep)(seconds)
+
+    time.sleep = sleep
+    for name, value in list(globals().items()):
+        if value is own:
+            globals()[name] = sleep
+
+
+def __waits_take_virtual_time__():
+    # Waiting for another thread, at most so long, is on the judge's clock: whoever waits between two looks for an event
+    # instead of sleeping goes on when the judge says so, and timers go off when their moment has come.
+    import contextlib, queue, threading, time
+
+    real = threading.Condition.wait
+    queue.time = threading._time = lambda: time.monotonic()  # these say what is left of a time limit
+
+    def wait(self, timeout=None):
+        if timeout is None or timeout <= 0 or not self._is_owned():
+            return real(self, timeout)
+        until, pause = time.monotonic() + timeout, max(0.05, timeout / 40)
+        told = threading.Lock()
+        told.acquire()
+        self._waiters.append(told)
+        saved = self._release_save()
+        try:
+            while not told.acquire(False):
+                left = round(until - time.monotonic(), 6)  # as exact as the clock is
+                if left <= 0:
+                    return False
+                time.sleep(min(left, pause))
+            return True
+        finally:
+            self._acquire_restore(saved)
+            with contextlib.suppress(ValueError):  # whoever notifies takes it out
+                self._waiters.remove(told)
+
+    threading.Condition.wait = wait
+
+
+__waits_take_virtual_time__()
+"""

@@ -55,7 +55,7 @@ class VirtualClock:
         self.sleeps: list[float] = []  # seconds, in order of asking
         self.changed = threading.Condition(threading.RLock())
         self._start_us = self._us = round((moment - EPOCH) / timedelta(microseconds=1))
-        self._asleep: dict[int, int] = {}  # sleeper -> moment in microseconds
+        self._asleep: dict[int, tuple[int, str]] = {}  # sleeper -> moment in microseconds, caller
         self._count = 0
         self._watchers: list[Callable[[], None]] = []
         self._doors: list[Door] = []
@@ -81,7 +81,12 @@ class VirtualClock:
     def sleepers(self) -> list[datetime]:
         """When those who sleep now will wake, soonest first."""
         with self.changed:
-            return [EPOCH + timedelta(microseconds=m) for m in sorted(self._asleep.values())]
+            return [EPOCH + timedelta(microseconds=m) for m, _ in sorted(self._asleep.values())]
+
+    def asleep(self, caller: str) -> int:
+        """How many of this caller's sleep now."""
+        with self.changed:
+            return sum(who == caller for _, who in self._asleep.values())
 
     def watch(self, told: Callable[[], None]) -> None:
         """`told()` is called after every move of the clock."""
@@ -104,7 +109,7 @@ class VirtualClock:
             due = min(self._asleep.values(), default=None)
         if due is None:
             return False
-        self._move(max(due, self._us))
+        self._move(max(due[0], self._us))
         return True
 
     def wait_for_sleepers(self, count: int, *, exactly: bool = False) -> None:
@@ -130,7 +135,7 @@ class VirtualClock:
         if action != "hold" and self.sleeping == "advance":
             self._move(max(due, self._us))
         else:
-            self._wait_until(due, ended)
+            self._wait_until(due, caller, ended)
         step.finish("ok")
 
     def _end_sleep(self, ended: threading.Event) -> Callable[[Step, Action], None]:
@@ -141,11 +146,11 @@ class VirtualClock:
 
         return perform
 
-    def _wait_until(self, due: int, ended: threading.Event) -> None:
+    def _wait_until(self, due: int, caller: str, ended: threading.Event) -> None:
         with self.changed:
             self._count += 1
             me = self._count
-            self._asleep[me] = due
+            self._asleep[me] = due, caller
             self.changed.notify_all()
             self.changed.wait_for(lambda: self._us >= due or me not in self._asleep or ended.is_set())
             self._asleep.pop(me, None)
@@ -203,7 +208,7 @@ class VirtualClock:
         for told in watchers:
             told()
         with self.changed:  # who is due sleeps no more, also before its thread has noticed
-            self._asleep = {who: due for who, due in self._asleep.items() if due > self._us}
+            self._asleep = {n: (due, who) for n, (due, who) in self._asleep.items() if due > self._us}
             self.changed.notify_all()
 
 

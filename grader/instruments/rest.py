@@ -22,8 +22,10 @@ MOST = 5000  # new steps after which somebody only asks again and again
 COMPUTING = 2.0  # seconds of processor time in which nothing was asked of anybody
 
 
-def at_rest(journal: Journal, condition: Callable[[], bool], *, pids: Sequence[int] = ()) -> bool:
-    """Returns True once `condition()` holds, False once nothing moves although it does not.
+def at_rest(
+    journal: Journal, condition: Callable[[], bool], *, pids: Sequence[int] = (), looks: int = LOOKS
+) -> bool:
+    """Returns True once `condition()` holds, False once nothing moves although it does not, in so many looks.
 
     Conditions are looked at after every change of the journal and every few milliseconds, under its lock.
     """
@@ -31,7 +33,7 @@ def at_rest(journal: Journal, condition: Callable[[], bool], *, pids: Sequence[i
     with journal.changed:
         while not condition():
             told = journal.changed.wait(LOOK)
-            if watch.still(told) >= LOOKS or watch.endless():
+            if watch.still(told) >= looks or watch.endless():
                 return condition()
     return True
 

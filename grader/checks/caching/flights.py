@@ -16,6 +16,7 @@ CALLERS = 50
 LEASE_LIMIT = 60.0
 SOURCE = "the-source-of-truth"
 KEY, OTHER = "report:today", "report:yesterday"
+MOST_STEPS = 20  # of one call at which its process is killed
 TTL, LEASE = 90, 20  # seconds; not what anybody would take if they were not asked for
 
 # A subscriber that waits for a message waits in its socket, in real time: here it looks, and sleeps on the virtual clock.
@@ -30,7 +31,8 @@ def __flight__(redis, url, key, lease={LEASE}):
     def compute():
         return source.get("the-source-of-truth").decode()
 
-    return get_or_compute(redis, key, compute, ttl={TTL}, **({{"lease": lease}} if lease else {{}}))
+    asked = {{"lease": lease}} if lease else {{}}
+    return __called__(get_or_compute, redis, key, compute, ttl={TTL}, **asked)
 
 
 def __messages_take_virtual_time__():
@@ -45,7 +47,7 @@ def __messages_take_virtual_time__():
         until = time.monotonic() + timeout
         while True:
             message = look(self, ignore_subscribe_messages, 0.0)
-            left = until - time.monotonic()
+            left = round(until - time.monotonic(), 6)  # as exact as the clock is
             if message is not None or left <= 0:
                 return message
             time.sleep(min(left, 0.05))
@@ -72,6 +74,21 @@ class Flight:
 
 
 @dataclass
+class Orphans:
+    """Those who waited for a holder that died. step: before which one; "" while it computed.
+
+    lease: seconds what it left in Redis had left, None if it would stay for ever; claims: how many keys that were.
+    in_time: one of those who waited computed, or all had the value, when that lease was over.
+    """
+
+    step: str
+    lease: float | None
+    in_time: bool = False
+    claims: int = 0
+    flight: Flight = field(default_factory=Flight)
+
+
+@dataclass
 class History:
     first: Flight | None = None
     again: Flight | None = None  # by another process
@@ -80,13 +97,10 @@ class History:
     other: Flight | None = None  # under another key
     left: dict[str, float | None] = field(default_factory=dict)
     stampede: Flight | None = None
-    orphaned: Flight | None = None  # those who waited for a holder that died
-    in_time: bool = True  # one of those who waited computed when that lease was over
+    orphaned: list[Orphans] = field(default_factory=list)
     unasked: float | None = (
         None  # seconds a claim has where no lease was asked for; None if it would stay for ever
     )
-    lease: float | None = None  # seconds the dead holder's claim had left; None if it would stay for ever
-    claims: int = 0  # keys there were while the holder computed
     slow: Flight | None = None
     overslept: Flight | None = None  # a caller who came while the second holder computed
 
@@ -120,9 +134,8 @@ class Tower:
         """Whether every call has ended, computes, sleeps, or waits inside the server."""
         over = sum(call.done() for call in self.calls)
         blocked = sum(s.waiting() for s in self.place.proxy.steps() if s.state == "running")
-        return bool(
-            over + len(self.computing()) + len(self.place.clock.sleepers) + blocked >= len(self.calls)
-        )
+        asleep = self.place.clock.asleep("app")
+        return bool(over + len(self.computing()) + asleep + blocked >= len(self.calls))
 
     def settle(self, condition: Callable[[], bool] | None = None) -> bool:
         """Until the condition holds, or nothing moves: threads may wait for each other inside a process."""
@@ -181,31 +194,50 @@ def stampede(place: Place, one: Any, two: Any) -> Flight:
         return flight
 
 
-def orphaned(history: History, place: Place, one: Any, two: Any) -> Flight:
-    """The holder dies; two who wait are looked at when its claim has run out."""
+def orphaned(place: Place, hire: Callable[[], Any], two: Any) -> list[Orphans]:
+    """The holder dies as it computes, and then before each of its other steps, up to one who leaves nobody alone.
+
+    hire: starts a process, for it is killed.
+    """
+    found = [_orphans(place, hire(), two, None)]
+    while found[-1] is not None and found[-1].in_time and len(found) <= MOST_STEPS:
+        found.append(_orphans(place, hire(), two, len(found)))
+    return [one for one in found if one is not None]
+
+
+def _orphans(place: Place, one: Any, two: Any, number: int | None) -> Orphans | None:
+    """One dies before its step `number`, or as it computes; two who wait are looked at when its claim has run out.
+
+    None: there is no such step.
+    """
     with sky(place, "widowed") as tower:
+        if number is not None:
+            place.journal.hold(lambda step: step.number == number)
         tower.start(one)
-        tower.settle()
-        claims = tower.claims()
+        tower.settle(lambda: bool(place.journal.held()) or tower.done())
+        if not (last := place.journal.held()):
+            return None
+        claims, before = tower.claims(), tower.begun()
         one.kill()
-        for step in tower.computing():
-            step.cut("before")
+        last[0].cut("before")
+        place.journal.hold(lambda step: step.caller == "compute")
         tower.calls.clear()
-        history.claims = len(claims)
-        history.lease = longest(claims)
-        if history.lease is None:
-            return Flight("widowed")
-        before = tower.begun()
+        orphans = Orphans("" if number is None else last[0].text, longest(claims), claims=len(claims))
+        if orphans.lease is None:
+            return orphans
         tower.start(two, 2)
         tower.settle()
         place.clock.advance(LEASE + 1)  # a lease may be rounded up
-        tower.settle(lambda: tower.begun() > before)
-        history.in_time = tower.begun() > before
-        if not history.in_time:
-            return Flight("widowed")
-        flight = tower.land()
-        flight.computed -= before
-        return flight
+
+        def served() -> bool:
+            return tower.begun() > before or tower.done()
+
+        tower.settle(served)
+        orphans.in_time = served()
+        if orphans.in_time:
+            orphans.flight = tower.land()
+            orphans.flight.computed -= before
+        return orphans
 
 
 def longest(claims: dict[str, float | None]) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from grader.checks.caching.flights import (
     CALLERS,
     COMPUTE,
@@ -12,6 +14,7 @@ from grader.checks.caching.flights import (
     TTL,
     Flight,
     History,
+    Orphans,
     longest,
     orphaned,
     overslept,
@@ -31,7 +34,8 @@ from grader.verdict import Evidence
     points=6,
     read="11-caching: Stampede",
     coverage=lambda h: (
-        f"{CALLERS} concurrent misses in 2 processes, a holder that died, one that was slow, one that overslept"
+        f"{CALLERS} concurrent misses in 2 processes, a holder that died at each of {len(h.orphaned)} steps, one that "
+        "was slow, one that overslept"
         if h.overslept
         else ""
     ),
@@ -47,7 +51,11 @@ from grader.verdict import Evidence
 def get_or_compute(answer: Answer, bench: Bench) -> History:
     history = History()
     with Place(answer, bench, sleeping="hold") as place:
-        one, two = (place.worker(driver=COMPUTE) for _ in range(2))
+
+        def hire() -> Any:
+            return place.worker(driver=COMPUTE, apart=True)
+
+        one, two = hire(), hire()
         with sky(place, "first") as tower:
             tower.start(one, lease=0)
             tower.settle()
@@ -83,7 +91,7 @@ def get_or_compute(answer: Answer, bench: Bench) -> History:
             tower.settle()
             history.slow = tower.land()
         history.overslept = overslept(place, one, two)
-        history.orphaned = orphaned(history, place, one, two)
+        history.orphaned = orphaned(place, hire, two)
     return history
 
 
@@ -158,30 +166,43 @@ def one_computation(history: History) -> Ruling:
     misconception="A claim that only its owner can take back is one for ever when the owner is killed.",
 )
 def dead_holder_is_replaced(history: History) -> Ruling:
-    """When the process that computes is killed, somebody else computes as soon as its lease is over."""
-    flight = history.orphaned
-    assert flight
-    if history.lease is None:
-        return fail(
-            "a claim with a lease", "the dead holder's key in Redis has no expiry: everybody waits for ever"
-        )
+    """When the process that computes is killed, whatever it was about to do, somebody else computes once its lease is over."""
+    for_ever = [orphans for orphans in history.orphaned if orphans.lease is None]
+    if for_ever:
+        return replaced(for_ever[0])
     if history.unasked is None or history.unasked > LEASE_LIMIT:
         happened = (
             "it stays for ever" if history.unasked is None else f"it lasts another {history.unasked:,.0f}"
         )
         return fail(f"a lease of at most {LEASE_LIMIT:.0f} seconds where none is asked for", happened)
-    if not history.in_time:
+    for orphans in history.orphaned:
+        ruling = replaced(orphans)
+        if ruling is not True:
+            return ruling
+    return True
+
+
+def replaced(orphans: Orphans) -> Ruling:
+    """Whether those who waited for one that died got what they wanted."""
+    died = f"the holder died when it was about to {orphans.step}; " if orphans.step else ""
+    if orphans.lease is None:
+        return fail(
+            "a claim with a lease",
+            f"{died}the dead holder's key in Redis has no expiry: everybody waits for ever",
+        )
+    if not orphans.in_time:
         return fail(
             f"with lease={LEASE} one of those who wait computes {LEASE} seconds after the holder died",
-            f"nobody did; what the dead holder left in Redis stays for {history.lease:,.0f}",
+            f"{died}nobody did; what the dead holder left in Redis stays for {orphans.lease:,.0f}",
         )
+    flight = orphans.flight
     if text := got(flight):
         return fail(
             "those who waited get the value, computed by one of them",
-            f"the lease was over, and {text}",
+            f"{died}the lease was over, and {text}",
             evidence=[flight.exhibit("After the holder died")],
         )
-    if not flight.computed:
+    if not flight.computed and not orphans.step:
         return fail("one of those who wait computes", "nobody did")
     return True
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
-from grader.checks.caching.place import Place
+from grader.checks.caching.place import BEHIND, Place
 from grader.checks.caching.values import says
 from grader.checks.running import Reply, Resource
+from grader.instruments.rest import at_rest
 
 BOUND = 5.0  # seconds
 SLOW = 2.0  # seconds that the held step of a get() takes, a part of the bound
 STUCK = 40.0  # the same, far beyond the bound
 SOURCE, RETURNS = "the-source-of-truth", "the-source-returns"
 KEY, OTHER = "product:7", "product:70"
+FEW = 20  # looks that find nothing moving
 MOST = 12  # steps of one call at which another may come between
 # Loading is two steps, so that the judge can stop it when the value has been read and is not there yet.
 DRIVER = """
@@ -30,15 +33,15 @@ def __open__(redis, url):
         source.get("the-source-returns")
         return value
 
-    __cache__ = two_level(redis, load)
+    __cache__ = __called__(two_level, redis, load)
 
 
 def __get__(key):
-    return __cache__.get(key)
+    return __called__(__cache__.get, key)
 
 
 def __changed__(key):
-    return (getattr(__cache__, "changed", None) or getattr(__cache__, "invalidate"))(key)
+    return __called__(getattr(__cache__, "changed", None) or getattr(__cache__, "invalidate"), key)
 """
 
 
@@ -85,7 +88,7 @@ class Crew:
 
     def __init__(self, place: Place) -> None:
         self.place = place
-        self._workers = {who: place.worker(driver=DRIVER) for who in "ABC"}
+        self._workers = {who: place.worker(driver=DRIVER, apart=True) for who in "ABC"}
 
     def fresh(self, value: str = "one") -> list[Look]:
         """Everybody opens a cache of their own over an empty Redis; those who could not."""
@@ -119,6 +122,24 @@ class Crew:
 
     def changed(self, who: str) -> None:
         self._workers[who].call("__changed__", KEY)
+
+    def later(self, seconds: float) -> None:
+        """Time passes. Threads that calls have left behind do, each at its moment, what they are there for."""
+        clock = self.place.clock
+        behind = sum(worker.call("__behind__").value for worker in self._workers.values())
+        until = clock.now() + timedelta(seconds=seconds)
+        while behind:
+            self._settle(behind)
+            due = clock.sleepers[:1]
+            if not due or due[0] > until:
+                break
+            clock.advance_to_next()
+        clock.set(until)
+
+    def _settle(self, behind: int) -> None:
+        """Until all that were left behind sleep, or nothing moves: they may listen, wait for a held step, or have ended."""
+        clock, pids = self.place.clock, [worker.pid for worker in self._workers.values()]
+        at_rest(self.place.journal, lambda: clock.asleep(BEHIND) >= behind, pids=pids, looks=FEW)
 
     def meet(self, part: str, number: int, pause: float = SLOW) -> Race | None:
         """Stops B's get(), or A's changed(), before its step `number`, and lets the other run. None: no such step.
@@ -155,7 +176,7 @@ class Crew:
                 step = "return from its load()"
             long = f"; B went on {pause:.0f} seconds later" if pause > BOUND else ""
             story = f"B's get() was about to {step}, when A changed the value{long}"
-            place.clock.advance(pause)
+            self.later(pause)
             left = max(left - pause, 0.0)
         else:
             self.look("B", "")
@@ -163,7 +184,7 @@ class Crew:
             story = f"A's changed() was about to {step}, when B asked"
         place.journal.let_go()
         pending.result()
-        place.clock.advance(left)
+        self.later(left)
         looks = [self.look(who, "two") for who in "BCA"]
         conclusion = "" if all(x.right for x in looks) else "stale"
         return Race(story, own, looks, place.journal.timeline(conclusion=conclusion))

@@ -19,7 +19,7 @@ import redis
 
 from grader.checks.caching.values import PLAIN
 from grader.checks.running import Answer, Bench, Database, Reply, Resource
-from grader.checks.virtual_time import DRIVER
+from grader.checks.virtual_time import CALLED, DRIVER
 from grader.instruments.clock import VirtualClock
 from grader.instruments.pgsteps import PostgresSteps
 from grader.instruments.resp import RespProxy
@@ -36,6 +36,7 @@ def __pooled__(name, *args):
     return __plain__(__bare__(name, *args))
 """
 )
+BEHIND = "behind"  # under which name threads sleep that callers left behind
 _ENDINGS = ("BEGIN", "COMMIT", "ROLLBACK", "END", "START ", "SAVEPOINT", "RELEASE", "SET ", "ABORT")
 
 
@@ -95,14 +96,24 @@ class Place:
         driver: str = "",
         callbacks: Mapping[str, Callable[..., Any]] | None = None,
         caller: str = "app",
+        apart: bool = False,
     ) -> Any:
-        """A process of the answer's, on the virtual clock, its `random` seeded by the course, for each another way."""
-        if caller not in self._doors:
-            self._doors[caller] = self.clock.serve(self.folder, caller)
+        """A process of the answer's, on the virtual clock, its `random` seeded by the course, for each another way.
+
+        apart: its threads are told apart, see `virtual_time.CALLED`; the driver calls through `__called__`.
+        """
         self._workers += 1
         seed = self.bench.random(f"answer {self._workers}").randrange(2**32)
-        start = f"\n__time_flows__({self._doors[caller]!r})\n__seed__({seed})\n"
+        start = f"\n__time_flows__({self._door(caller)!r})\n__seed__({seed})\n"
+        if apart:
+            driver = CALLED + driver
+            start += f"__others_sleep_apart__({self._door(BEHIND)!r})\n"
         return self._answer.spawn(driver=DRIVER + _TOLD + driver + start, callbacks=callbacks)
+
+    def _door(self, caller: str) -> str:
+        if caller not in self._doors:
+            self._doors[caller] = self.clock.serve(self.folder, caller)
+        return self._doors[caller]
 
     def conn(self, caller: str = "app") -> Resource:
         assert self.postgres is not None

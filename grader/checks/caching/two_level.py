@@ -45,7 +45,7 @@ def two_level(answer: Answer, bench: Bench) -> History:
         if history.looks:
             return history
         history.looks = [crew.look("A", "one"), crew.look("A", "one"), crew.look("B", "one")]
-        place.clock.advance(LIVES - 1)
+        crew.later(LIVES - 1)
         history.looks.append(crew.look("C", "one"))
         if not all(x.right for x in history.looks):
             return history
@@ -59,14 +59,14 @@ def two_level(answer: Answer, bench: Bench) -> History:
         crew.changed("A")
         history.after = [crew.look("A", "two")]
         history.beside = crew.look("B", "one", OTHER)
-        place.clock.advance(BOUND)
+        crew.later(BOUND)
         history.after += [crew.look("B", "two"), crew.look("C", "two"), crew.look("A", "two")]
         for part, warm, pause in MEETINGS:
             for number in range(MOST):
                 crew.fresh()
                 if warm:
                     crew.look("B", "one")
-                    place.clock.advance(BOUND + 0.5)
+                    crew.later(BOUND + 0.5)
                 race = crew.meet(part, number, pause)
                 if race is None:
                     break
