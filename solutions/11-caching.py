@@ -61,7 +61,7 @@ def get_product(conn: psycopg.Connection, redis, product_id: int) -> dict | None
 # A reader that misses puts a marker there, asks the database, and fills only if its marker still stands.
 # If your cell defines a `get_product(conn, redis, product_id)` of its own, the shop reads with that one instead, and keys and format are yours.
 #
-# - Once all calls are done, a reader is told the price of the row: however the steps of readers and writers, in PostgreSQL **and** Redis, came between each other, and also when two writers change the same product.
+# - Once all calls are done, a reader is told the price of the row: however the steps of readers and writers, in PostgreSQL **and** Redis, came between each other, however long one of them was held up between two steps, and also when two writers change the same product.
 # - Every reader is answered meanwhile, with a price that was or is committed.
 # - The database may refuse a price, as late as at the commit (a deferred constraint does). The caller gets the error, nothing has changed, and the entry is still there and right: the next reader needs no statement.
 # - For an id without product it raises `UnknownProduct`.

@@ -31,9 +31,18 @@ def __read__(conn, redis, product_id):
     from grader.shop.cached import read_product
 
     return __plain__(globals().get("get_product", read_product)(conn, redis, product_id))
+
+
+def __write_and_wait__(conn, redis, product_id, price, seconds):
+    import time
+
+    value = update_price(conn, redis, product_id, price)
+    time.sleep(seconds)
+    return value
 """
 )
 ALIEN = "session:4711"
+STUCK = 40.0  # seconds for which a reader may be stopped
 
 
 @dataclass
@@ -153,6 +162,12 @@ def update_price(answer: Answer, bench: Bench) -> History:
             play("a reader that misses, and a writer", [read(), write(NEW)], cold),
             play("a reader that finds an entry, and a writer", [read(), write(NEW)], warm),
             play("two writers", [write(NEW), write(OTHER)], warm, max_runs=40),
+            play(
+                f"a reader that misses, and a writer after whom {STUCK:.0f} seconds pass",
+                [read(), Part("__write_and_wait__", CONN, together.redis, product, NEW, STUCK)],
+                cold,
+                max_switches=2,
+            ),
         ]
         history.with_refusal = [
             play("a reader, and a writer that is refused", [read(), write(REFUSED)], warm, max_switches=2)
