@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from grader.checks.authentication.forgery import Forgery, Mint, Ours, key_set
+from grader.checks.authentication.forgery import Forgery, forged
+from grader.checks.authentication.mint import Mint, Ours, key_set
 from grader.checks.authentication.unit import lab
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench
@@ -73,8 +74,8 @@ class History:
 
 def covered(history: History) -> str:
     ours = {s.name for s in history.of("ours")}
-    forged = sum(s.claims is None for s in history.shown)
-    return f"{forged} forged or useless tokens among {len(ours)} kinds of our own"
+    useless = sum(s.claims is None for s in history.shown)
+    return f"{useless} forged or useless tokens among {len(ours)} kinds of our own"
 
 
 @lab.exercise(
@@ -97,7 +98,7 @@ def verify_token(answer: Answer, bench: Bench) -> History:
     history = History()
     worker = answer.spawn(driver=DRIVER)
     keys = key_set()
-    ours, forged = mint.ours(), mint.forged()
+    ours, attacks = mint.ours(), forged(mint)
 
     def show(tokens: list[Ours | Forgery], moment: int = START, without: str = "") -> None:
         rows = [
@@ -120,10 +121,10 @@ def verify_token(answer: Answer, bench: Bench) -> History:
             row.reply = (str(said[0]), said[1], said[2] is True)
 
     show(list(ours))
-    mixed: list[Ours | Forgery] = [f for f in forged if not (f.later or f.without or f.entries)]
+    mixed: list[Ours | Forgery] = [f for f in attacks if not (f.later or f.without or f.entries)]
     bench.random("order").shuffle(mixed)
     show(mixed)
-    for attack in forged:
+    for attack in attacks:
         if attack.later or attack.without or attack.entries:
             show([attack], START + attack.later, attack.without)
     for one in mint.unusual():

@@ -9,7 +9,8 @@ from grader.checks.authentication import close_the_hole_scenes, lab, reset_passw
 from grader.checks.authentication.browser import _rewritten
 from grader.checks.authentication.close_the_hole_scenes import History as Closed
 from grader.checks.authentication.close_the_hole_scenes import Try
-from grader.checks.authentication.forgery import Mint
+from grader.checks.authentication.forgery import forged
+from grader.checks.authentication.mint import Mint
 from grader.checks.authentication.oauth_guesses import ELSEWHERE
 from grader.checks.authentication.oauth_scenes import SAID
 from grader.checks.authentication.refresh import doubled, survived
@@ -76,7 +77,7 @@ def test_every_attack_is_named_by_a_variant_it_gets_past():
     lines = [p.read_text().splitlines()[0] for p in (VARIANTS / "verify_token").glob("reject_*.py")]
     words = " ".join(lines)
     quoted = {quote for line in lines for quote in re.findall(r'"([^"]*)"', line)}
-    attacks = [f.name for f in Mint(START).forged() if f.family != "garbage"]
+    attacks = [f.name for f in forged(Mint(START)) if f.family != "garbage"]
     assert len(attacks) > 50
     assert [name for name in attacks if name not in words and not any(q in name for q in quoted)] == []
 
