@@ -16,7 +16,7 @@ from grader.checks.authentication.oauth_scenes import SAID
 from grader.checks.authentication.refresh import doubled, survived
 from grader.checks.authentication.second_step import ADA, HOLE, MALLORY
 from grader.checks.authentication.stored_hashes import weakness
-from grader.checks.authentication.verify_token import START, History, Shown
+from grader.checks.authentication.verify_token_scenes import START, History, Shown
 from grader.checks.concurrency import Scene, holds
 from grader.checks.running import Error, Reply
 from grader.instruments.callers import Exchange
