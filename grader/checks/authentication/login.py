@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
-from grader.checks.authentication.login_scenes import crash, one_by_one, races, too_many
+from grader.checks.authentication.login_rulings import (
+    answered_alike,
+    leaves_no_password,
+    told_when,
+    worked_alike,
+)
+from grader.checks.authentication.login_scenes import (
+    apart,
+    crash,
+    disturbed,
+    locked_out,
+    one_by_one,
+    races,
+    too_many,
+)
 from grader.checks.authentication.login_street import (
     ADDRESS_LIMIT,
     CAPITALS,
     CLOSED,
-    COST,
     EMPTY,
     LIMIT,
     RIGHT,
-    SLACK,
     STRANGER,
-    WINDOW,
     WRONG,
     History,
     Street,
@@ -23,7 +34,6 @@ from grader.checks.authentication.unit import lab
 from grader.checks.concurrency import all_end, covered, holds
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench
-from grader.instruments.explore import Run
 
 
 @lab.exercise(
@@ -55,13 +65,7 @@ def login(answer: Answer, bench: Bench) -> History:
             return history
         races(street)
         crash(street)
-        ada, bob = street.people.ada, street.people.bob
-        history.unrelated = street.rehearsal.play(
-            "two people, from two places",
-            [street.part(street.people.wrong(ada)), street.part(street.people.right(bob))],
-            reset=street.together.start_over(street.tables),
-            max_switches=1,
-        )
+        apart(street)
     return history
 
 
@@ -99,21 +103,7 @@ def tells_right_from_wrong(history: History) -> Ruling:
 )
 def same_reply(history: History) -> Ruling:
     """An unknown email, a closed account and a wrong password are answered alike, throttled or not."""
-    plain = history.series["plain"]
-    known, nobody = (history.series.get(n, []) for n in ("account", "nobody"))
-    pairs = [(plain[WRONG], plain[STRANGER], "plain"), (plain[WRONG], plain[CLOSED], "plain")]
-    if len(known) > LIMIT and len(nobody) > LIMIT and history.throttled(known[LIMIT]):
-        pairs += [(known[LIMIT], nobody[LIMIT], "nobody")]
-    for one, other, name in pairs:
-        if one.reply != other.reply:
-            return fail(
-                f"{other.attempt.what}, attempt {history.series[name].index(other) + 1}: {one.said()}",
-                other.said()
-                if one.said() != other.said()
-                else f"an exception with other attributes: {other.more}",
-                evidence=[history.table("plain" if name == "plain" else "account", name)],
-            )
-    return True
+    return answered_alike(history)
 
 
 @login.property(
@@ -123,27 +113,7 @@ def same_reply(history: History) -> Ruling:
 )
 def same_work(history: History) -> Ruling:
     """Every comparison costs one Argon2 of the same price, whether there is something to compare with or not."""
-    plain = history.series["plain"]
-    if not any(one.costs for one in plain):
-        return unknown("No Argon2 computation could be counted: it was made past the usual libraries.")
-    for number in (RIGHT, WRONG, STRANGER, CLOSED):
-        one = plain[number]
-        if one.costs != (COST,):
-            return fail(
-                f"{one.attempt.what}: one Argon2 with {COST}",
-                f"computed: {'; '.join(one.costs) or 'none'}",
-                evidence=[history.table("plain")],
-            )
-    for name, found in history.series.items():
-        for one in found if name != "plain" else ():
-            if history.throttled(one) and one.costs:
-                return fail(
-                    "no Argon2 for an attempt that is refused with TooManyAttempts",
-                    f"{len(one.costs)} computed",
-                    "Throttling also keeps strangers from making your server work.",
-                    [history.table(name)],
-                )
-    return True
+    return worked_alike(history)
 
 
 @login.property(
@@ -200,22 +170,7 @@ def ends_in_time(history: History) -> Ruling:
         ruling = history.follows(name, *wanted)
         if ruling is not True:
             return ruling
-    for name, number, left in (
-        ("time", LIMIT, 240),
-        ("account", LIMIT, WINDOW),
-        ("address", ADDRESS_LIMIT, WINDOW),
-    ):
-        one = history.series[name][number]
-        if not history.throttled(one):
-            continue  # others speak of that
-        if one.retry_after is None or abs(one.retry_after - left) > SLACK:
-            return fail(
-                f"a retry_after of {left} seconds",
-                f"retry_after is {one.retry_after}",
-                "Who is told when it is worth coming back need not keep trying.",
-                [history.table(name)],
-            )
-    return True
+    return told_when(history)
 
 
 @login.property(
@@ -267,15 +222,7 @@ def nobody_is_locked_out_for_ever(history: History) -> Ruling:
     """Wherever the process dies, a quarter of an hour after the failures the owner gets in."""
     if history.crash is None:
         return unknown("The calls were not made.")
-    return holds(
-        [history.crash],
-        lambda run: (
-            f"a quarter of an hour after the last failure the owner's right password {run.state}"
-            if run.state
-            else ""
-        ),
-        expected="the id of the account",
-    )
+    return holds([history.crash], locked_out, expected="the id of the account")
 
 
 @login.property(
@@ -289,16 +236,9 @@ def others_go_on(history: History) -> Ruling:
     ended = all_end([history.unrelated])
     if ended is not True:
         return ended
-    first = history.unrelated.runs[0] if history.unrelated.runs else None
-    steps = {lane: len(first.of(lane)) for lane in ("T1", "T2")} if first else {}
-
-    def disturbed(run: Run) -> str:
-        for wait in run.waits:
-            return f"{wait.waiter} had to wait for {', '.join(wait.holders)}"
-        slower = [lane for lane, alone in steps.items() if len(run.of(lane)) > alone]
-        return f"{slower[0]} had to ask again until the other had ended" if slower else ""
-
-    return holds([history.unrelated], disturbed, expected="both go their way without waiting")
+    return holds(
+        [history.unrelated], disturbed(history.unrelated), expected="both go their way without waiting"
+    )
 
 
 @login.property(
@@ -307,24 +247,4 @@ def others_go_on(history: History) -> Ruling:
 )
 def passwords_go_nowhere(history: History) -> Ruling:
     """No password that was typed is found in Redis, in a table, in the output or in an error, in whatever form."""
-    spoken = [
-        t
-        for found in history.series.values()
-        for t in found
-        if len(t.attempt.password) >= TELLING and t.attempt.password in t.text
-    ]
-    if spoken:
-        return fail("errors without the password", spoken[0].said())
-    if history.leaks:
-        return fail("no trace of a password, nor of a fast hash of one", f"found in {history.leaks[0]}")
-    if history.depends:
-        return fail(
-            "what is kept and said after an attempt does not depend on the password",
-            f"the same attempts were made with another password, from the same state: {history.depends} is another",
-            ANY_FORM,
-        )
-    return history.compared or unknown("The attempts did not come to an end, so no two were compared.")
-
-
-TELLING = 8  # characters: a shorter password may stand in any text
-ANY_FORM = "A part of it, an encoding or a fast hash leads a thief of it back to the password."
+    return leaves_no_password(history)

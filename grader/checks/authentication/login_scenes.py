@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from grader.checks.authentication.attempts import Attempt, told
 from grader.checks.authentication.login_street import (
     ADDRESS_LIMIT,
@@ -13,6 +15,7 @@ from grader.checks.authentication.login_street import (
     WRONG,
     Street,
 )
+from grader.checks.concurrency import Scene
 from grader.checks.running import Reply
 from grader.instruments.explore import Run
 
@@ -183,5 +186,35 @@ def crash(street: Street) -> None:
     )
 
 
+def apart(street: Street) -> None:
+    """Two people at once, from two places."""
+    people = street.people
+    street.history.unrelated = street.rehearsal.play(
+        "two people, from two places",
+        [street.part(people.wrong(people.ada)), street.part(people.right(people.bob))],
+        reset=street.together.start_over(street.tables),
+        max_switches=1,
+    )
+
+
 def too_many(run: Run) -> str:
     return f"{run.state} wrong passwords were compared where one was left" if run.state > 1 else ""
+
+
+def locked_out(run: Run) -> str:
+    after = "a quarter of an hour after the last failure the owner's right password"
+    return f"{after} {run.state}" if run.state else ""
+
+
+def disturbed(scene: Scene) -> Callable[[Run], str]:
+    """What is wrong with a run of `scene`, whose first run has shown how many steps each call takes alone."""
+    first = scene.runs[0] if scene.runs else None
+    steps = {lane: len(first.of(lane)) for lane in ("T1", "T2")} if first else {}
+
+    def wrong(run: Run) -> str:
+        for wait in run.waits:
+            return f"{wait.waiter} had to wait for {', '.join(wait.holders)}"
+        slower = [lane for lane, alone in steps.items() if len(run.of(lane)) > alone]
+        return f"{slower[0]} had to ask again until the other had ended" if slower else ""
+
+    return wrong
