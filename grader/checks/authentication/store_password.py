@@ -2,30 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
-
-import argon2
-
-from grader.checks.authentication.store_password_desk import (
-    ACCENTED,
-    CHANGED,
-    NO_HASHES,
-    PASSWORD,
-    Desk,
-    History,
-)
-from grader.checks.authentication.stored_hashes import (
-    LEAST_MEMORY,
-    LEAST_PASSES,
-    LEAST_SALT,
-    MOST_MEMORY,
-    MOST_PASSES,
-    old_hash,
-    opens,
-    salt_of,
-    shortened,
-    weakness,
-)
+from grader.checks.authentication.store_password_desk import NO_HASHES, PASSWORD, Desk, History
+from grader.checks.authentication.store_password_scenes import another_process, one_by_one, races
+from grader.checks.authentication.stored_hashes import TODAYS, salt_of, shortened, weakness
 from grader.checks.authentication.unit import lab
 from grader.checks.concurrency import blame
 from grader.checks.exercise import Ruling, fail, unknown
@@ -51,63 +30,12 @@ from grader.checks.running import Answer, Bench
     ),
 )
 def store_password(answer: Answer, bench: Bench) -> History:
-    desk = Desk(answer, bench)
-    history = desk.history
-    random = bench.random("passwords")
-    salt = random.randbytes(8).hex()
-    tail = f" {random.randrange(10**6)}"
-    password = PASSWORD + tail
-    cheap = argon2.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
-    store, verify = "store_password", "verify_password"
-
-    first = desk.call("store", "store a password", store, "ada@example.com", password)
-    if first.reply.ended or first.after is None:
-        return history
-    history.opens = opens(first.after, password)
-    desk.call("right", "verify it", verify, "ada@example.com", password)
-    if history.calls["right"].reply.ended:
-        return history
-    desk.call("space", "verify it with a space more", verify, "ada@example.com", password + " ")
-    desk.call("case", "verify it in capitals", verify, "ada@example.com", password.upper())
-    # Nothing can match here: what is compared with is the answer's own, for the sake of the time.
-    desk.spare(True)
-    desk.call("unknown", "verify for an address nobody has", verify, "nobody@example.com", password)
-    desk.put("closed@example.com", "!")
-    desk.call("closed", 'verify for a closed account ("!")', verify, "closed@example.com", "!")
-    for number, stored in enumerate(NO_HASHES):
-        desk.put(f"none{number}@example.com", stored)
-        what = f"verify where {stored!r} is stored as the hash"
-        desk.call(f"none {number}", what, verify, f"none{number}@example.com", stored.removeprefix("sha256$"))
-    desk.spare(False)
-
-    legacy = ACCENTED + tail
-    desk.put("old@example.com", old_hash(salt, legacy))
-    desk.call("old wrong", "old sha256: a wrong password", verify, "old@example.com", legacy + "!")
-    desk.put("weak@example.com", cheap.hash(password))
-    desk.call("weak wrong", "weak Argon2: a wrong password", verify, "weak@example.com", password + "!")
-    if not history.opens:
-        return history  # the rest is about good hashes, and bad ones may be dear
-    desk.call("old", "old sha256: the right password", verify, "old@example.com", legacy)
-    desk.call("old again", "the same password again", verify, "old@example.com", legacy)
-    desk.call("weak", "weak Argon2: the right password", verify, "weak@example.com", password)
-
-    long = "Zoë liest Bücher über Öl. " * 5 + "#"
-    desk.call("long", "store a password of 131 characters", store, "zoe@example.com", long)
-    desk.call("long end", "verify it with another last character", verify, "zoe@example.com", long[:-1] + "$")
-    typed = unicodedata.normalize("NFD", long)
-    desk.call("typed", "verify it as another keyboard sends it", verify, "zoe@example.com", typed)
-
-    for number, (what, stored) in enumerate(
-        (("an old sha256", old_hash(salt, password)), ("a cheap Argon2 hash", cheap.hash(password)))
-    ):
-        desk.put(f"race{number}@example.com", stored)
-        desk.race(what, f"race{number}@example.com", password, cheap.hash(CHANGED))
-
-    if desk.worker:
-        desk.worker.kill()  # another process of the same program
-    desk.spawn()
-    desk.call("store again", "another process stores the same password", store, "ada@example.com", password)
-    return history
+    desk, random = Desk(answer, bench), bench.random("passwords")
+    salt, tail = random.randbytes(8).hex(), f" {random.randrange(10**6)}"
+    if one_by_one(desk, salt, tail):
+        races(desk, salt, PASSWORD + tail)
+        another_process(desk, PASSWORD + tail)
+    return desk.history
 
 
 @store_password.property(weight=0)
@@ -175,13 +103,8 @@ def argon2id_at_rest(history: History) -> Ruling:
     problem = weakness(call.after or "")
     if not problem and not history.opens:
         problem = "the stored hash is not that of the password: another program could not verify it"
-    return not problem or fail(
-        f"a PHC string $argon2id$ with {LEAST_MEMORY} to {MOST_MEMORY} KiB, {LEAST_PASSES} to {MOST_PASSES} passes, "
-        f"and a salt of {LEAST_SALT} bytes",
-        problem,
-        BAD_COST if problem.startswith("too dear") else "",
-        [history.table("store")],
-    )
+    dear = BAD_COST if problem.startswith("too dear") else ""
+    return not problem or fail(TODAYS, problem, dear, [history.table("store")])
 
 
 BAD_COST = "The cost is paid at every login: with too much of it a handful of login attempts at once takes the server down."
@@ -194,12 +117,10 @@ BAD_COST = "The cost is paid at every login: with too much of it a handful of lo
 )
 def unique_salt(history: History) -> Ruling:
     """Storing the same password again gives another salt, in another process too."""
-    salts = [
-        salt_of(history.calls[key].after or "") for key in ("store", "store again") if key in history.calls
-    ]
     again = history.calls.get("store again")
     if again is None or not again.reply.ok:
         return unknown("The second process did not store the password.", [history.table()])
+    salts = [salt_of(history.calls[key].after or "") for key in ("store", "store again")]
     return salts[0] != salts[1] or fail(
         "two different salts for the same address and password",
         f"both hashes have the salt {salts[0]}",

@@ -9,6 +9,10 @@ import argon2
 LEAST_MEMORY, LEAST_PASSES = 19 * 1024, 2  # KiB, passes: the least OWASP's cheat sheet advises
 MOST_MEMORY, MOST_PASSES = 256 * 1024, 10  # beyond, a few logins at once bring the server down
 LEAST_SALT, LEAST_DIGEST = 16, 16  # bytes
+TODAYS = (
+    f"a PHC string $argon2id$ with {LEAST_MEMORY} to {MOST_MEMORY} KiB, {LEAST_PASSES} to {MOST_PASSES} passes, "
+    f"and a salt of {LEAST_SALT} bytes"
+)
 
 
 def old_hash(salt: str, password: str) -> str:
