@@ -77,14 +77,13 @@ class Flight:
 class Orphans:
     """Those who waited for a holder that died. step: before which one; "" while it computed.
 
-    lease: seconds what it left in Redis had left, None if it would stay for ever; claims: how many keys that were.
+    lease: seconds what it left in Redis had left, None if it would stay for ever.
     in_time: one of those who waited computed, or all had the value, when that lease was over.
     """
 
     step: str
     lease: float | None
     in_time: bool = False
-    claims: int = 0
     flight: Flight = field(default_factory=Flight)
 
 
@@ -111,14 +110,16 @@ class Tower:
     def __init__(self, place: Place) -> None:
         self.place, self.journal = place, place.journal
         self.calls: list[Any] = []
+        self._started = 0
         self.pids: set[int] = set()
         place.cache.set(SOURCE, "first")
 
     def start(self, worker: Any, count: int = 1, key: str = KEY, **more: Any) -> None:
         self.pids.add(worker.pid)
         for _ in range(count):
-            number = len(self.calls)
-            redis = Resource("redis", self.place.proxy.url(f"c{number}"), id=f"c{number}")
+            name = f"c{self._started}"
+            self._started += 1
+            redis = Resource("redis", self.place.proxy.url(name), id=name)
             self.calls.append(worker.start("__flight__", redis, self.place.proxy.url("compute"), key, **more))
 
     def computing(self) -> list[Any]:
@@ -200,7 +201,12 @@ def orphaned(place: Place, hire: Callable[[], Any], two: Any) -> list[Orphans]:
     hire: starts a process, for it is killed.
     """
     found = [_orphans(place, hire(), two, None)]
-    while found[-1] is not None and found[-1].in_time and len(found) <= MOST_STEPS:
+    while (
+        found[-1] is not None
+        and found[-1].in_time
+        and found[-1].lease is not None
+        and len(found) <= MOST_STEPS
+    ):
         found.append(_orphans(place, hire(), two, len(found)))
     return [one for one in found if one is not None]
 
@@ -222,21 +228,23 @@ def _orphans(place: Place, one: Any, two: Any, number: int | None) -> Orphans | 
         last[0].cut("before")
         place.journal.hold(lambda step: step.caller == "compute")
         tower.calls.clear()
-        orphans = Orphans("" if number is None else last[0].text, longest(claims), claims=len(claims))
-        if orphans.lease is None:
-            return orphans
+        place.journal.note("process", "the holder is killed")
+        orphans = Orphans("" if number is None else last[0].text, longest(claims))
         tower.start(two, 2)
         tower.settle()
         place.clock.advance(LEASE + 1)  # a lease may be rounded up
+        place.journal.note("process", f"{LEASE + 1} seconds have passed")
 
         def served() -> bool:
             return tower.begun() > before or tower.done()
 
         tower.settle(served)
         orphans.in_time = served()
-        if orphans.in_time:
+        if orphans.in_time and orphans.lease is not None:
             orphans.flight = tower.land()
             orphans.flight.computed -= before
+        else:
+            orphans.flight.timeline = place.journal.timeline(conclusion="nobody computes")
         return orphans
 
 

@@ -34,8 +34,8 @@ from grader.verdict import Evidence
     points=6,
     read="11-caching: Stampede",
     coverage=lambda h: (
-        f"{CALLERS} concurrent misses in 2 processes, a holder that died at each of {len(h.orphaned)} steps, one that "
-        "was slow, one that overslept"
+        f"{CALLERS} concurrent misses in 2 processes, a holder killed between any two of its steps "
+        f"({len(h.orphaned)} places), one that was slow, one that overslept"
         if h.overslept
         else ""
     ),
@@ -185,22 +185,25 @@ def dead_holder_is_replaced(history: History) -> Ruling:
 def replaced(orphans: Orphans) -> Ruling:
     """Whether those who waited for one that died got what they wanted."""
     died = f"the holder died when it was about to {orphans.step}; " if orphans.step else ""
+    picture = [orphans.flight.exhibit("After the holder died")]
     if orphans.lease is None:
         return fail(
             "a claim with a lease",
             f"{died}the dead holder's key in Redis has no expiry: everybody waits for ever",
+            evidence=picture,
         )
     if not orphans.in_time:
         return fail(
             f"with lease={LEASE} one of those who wait computes {LEASE} seconds after the holder died",
             f"{died}nobody did; what the dead holder left in Redis stays for {orphans.lease:,.0f}",
+            evidence=picture,
         )
     flight = orphans.flight
     if text := got(flight):
         return fail(
             "those who waited get the value, computed by one of them",
             f"{died}the lease was over, and {text}",
-            evidence=[flight.exhibit("After the holder died")],
+            evidence=picture,
         )
     if not flight.computed and not orphans.step:
         return fail("one of those who wait computes", "nobody did")
