@@ -2,77 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
-from grader.checks.caching.shared_cache import SharedCache, receive
-from grader.checks.caching.shown import NOTHING, Content, Shown, first_wrong
+from grader.checks.caching.catalog_app import App
+from grader.checks.caching.catalog_scenes import (
+    History,
+    after_a_change,
+    directly,
+    through_a_cache,
+    with_a_copy,
+)
+from grader.checks.caching.shown import Shown, first_wrong
 from grader.checks.caching.unit import lab
-from grader.checks.exercise import Rejected, Ruling, fail
-from grader.checks.running import Answer, Bench, Resource
+from grader.checks.exercise import Ruling, fail
+from grader.checks.running import Answer, Bench
 from grader.instruments.callers import AppClient
-from grader.instruments.serve import socket_in
 
 SHORTEST, LONGEST = 10.0, 3600.0
-NAMES = {"en": "Desk lamp", "de": "Schreibtischlampe"}
-ENGLISH, GERMAN = {"Accept-Language": "en"}, {"Accept-Language": "de"}
-# Who asks, what browsers of such people send, and in which language they are answered.
-SPEAKERS: tuple[tuple[str, dict[str, str], str], ...] = (
-    ("in English", ENGLISH, "en"),
-    ("in German", GERMAN, "de"),
-    ("in Austrian German", {"Accept-Language": "de-AT,de;q=0.9,en;q=0.8"}, "de"),
-    ("for someone whose second choice is German", {"Accept-Language": "en-GB,en;q=0.9,de;q=0.5"}, "en"),
-    ("in French, which there is not", {"Accept-Language": "fr-CH,fr;q=0.9"}, "en"),
-    ("without a language", {}, "en"),
-)
-DRIVER = """
-import inspect as _inspect
-from grader.instruments import serve as _serve
-
-__products__, __customers__ = {}, {}
-
-
-def __load_product__(product_id, language="en"):
-    found = __products__.get(int(product_id))
-    if found is None:
-        return None
-    name = found["names"].get(language, found["names"]["en"])
-    return {"id": int(product_id), "name": name, "price": found["price"]}
-
-
-def __load_customer__(token):
-    return __customers__.get(token)
-
-
-def __open__(listener, products, customers):
-    __products__.update(products)
-    __customers__.update(customers)
-    built = catalog
-    try:
-        _inspect.signature(catalog).bind(__load_product__, __load_customer__)
-    except (TypeError, ValueError):
-        pass  # an application already, as far as it can be: it wants scope, receive and send
-    else:
-        built = catalog(__load_product__, __load_customer__)
-    return _serve.start(built, listener)
-
-
-def __price__(product_id, price):
-    __products__[product_id]["price"] = price
-"""
-
-
-@dataclass
-class History:
-    plain: list[Shown] = field(default_factory=list)
-    product: Shown | None = None
-    unchanged: list[Shown] = field(default_factory=list)  # conditional, nothing has changed
-    again: Shown | None = None  # unconditional, nothing has changed
-    changed: list[Shown] = field(
-        default_factory=list
-    )  # conditional, after a change of the price or in another language
-    languages: list[Shown] = field(default_factory=list)  # through a shared cache
-    personal: list[Shown] = field(default_factory=list)  # through a shared cache
-    kept: list[str] = field(default_factory=list)  # personal data that the shared cache holds
 
 
 @lab.exercise(
@@ -92,83 +36,13 @@ class History:
     ),
 )
 def catalog(answer: Answer, bench: Bench) -> History:
-    random = bench.random("catalog")
-    lamp, desk = random.sample(range(10, 1000), 2)
-    products = {
-        lamp: {"names": NAMES, "price": "19.90"},
-        desk: {"names": {"en": "Desk", "de": "Tisch"}, "price": "240.00"},
-    }
-    ada, bob = f"ada-{random.randrange(10**6)}", f"bob-{random.randrange(10**6)}"
-    customers: dict[str, dict[str, str]] = {
-        ada: {"name": "Ada", "email": "ada@shop.test"},
-        bob: {"name": "Bob", "email": "bob@shop.test"},
-    }
-    path = socket_in(bench.scratch())
-    worker = answer.spawn(driver=DRIVER)
-    started = worker.call("__open__", Resource("listener", path), products, customers)
-    if not started.ok or not isinstance(started.value, dict):
-        problem = started.error.message if started.error else "it did not come back"
-        raise Rejected(f"Building the application failed: {problem}")
-    if not started.value.get("ok"):
-        raise Rejected(f"The application did not start: {started.value.get('reason')}.")
-    history = History()
-    url, account = f"/products/{lamp}", "/account"
-
-    def bearer(token: str) -> dict[str, str]:
-        return {"Authorization": f"Bearer {token}"}
-
-    with AppClient(path) as client:
-
-        def ask(
-            what: str, path: str, headers: dict[str, str], wanted: Content = NOTHING, status: int = 200
-        ) -> Shown:
-            return Shown(what, receive(client, path, headers), wanted, status)
-
-        history.plain = [
-            *(
-                ask(f"a product {how}", url, headers, {"id": lamp, "name": NAMES[language], "price": "19.90"})
-                for how, headers, language in SPEAKERS
-            ),
-            ask("an unknown product", "/products/999999", ENGLISH, status=404),
-            ask("Ada's account", account, bearer(ada), customers[ada]),
-            ask("an account without a token", account, {}, status=401),
-            ask("an account with a wrong token", account, bearer("nobody"), status=401),
-        ]
-        history.product = history.plain[0]
-        tag = history.product.header("etag")
-        history.again = ask("the same product again", url, ENGLISH, {"name": NAMES["en"]})
-        if tag:
-            plain = tag.removeprefix("W/")
-            for what, value in (
-                ("If-None-Match with its ETag", tag),
-                ("If-None-Match with a list", f'"something-else", {tag}'),
-                ("If-None-Match, weakened on the way", f"W/{plain}"),
-            ):
-                history.unchanged.append(ask(what, url, {**ENGLISH, "If-None-Match": value}, status=304))
-            other = {**GERMAN, "If-None-Match": tag}
-            history.changed.append(
-                ask("the German one with the English ETag", url, other, {"name": NAMES["de"]})
-            )
-        cache = SharedCache(client)
-        for how, headers, language in (*SPEAKERS, SPEAKERS[0]):
-            what = f"the product {how}, through a shared cache"
-            history.languages.append(Shown(what, cache.get(url, headers), {"name": NAMES[language]}))
-        for who, headers, wanted, status in (
-            ("nobody", {}, {}, 401),
-            ("Ada", bearer(ada), customers[ada], 200),
-            ("Bob", bearer(bob), customers[bob], 200),
-            ("nobody", {}, {}, 401),
-        ):
-            what = f"the account asked for by {who}, through a shared cache"
-            history.personal.append(Shown(what, cache.get(account, headers), wanted, status))
-        history.kept = [c["email"] for c in customers.values() if cache.holds(c["email"])]
-        worker.call("__price__", lamp, "21.50")
-        if tag:
-            known = {**ENGLISH, "If-None-Match": tag}
-            history.changed.append(
-                ask("If-None-Match, after the price has changed", url, known, {"price": "21.50"})
-            )
-    worker.kill()
+    app, history = App(answer, bench), History()
+    with AppClient(app.path) as client:
+        directly(app, client, history)
+        with_a_copy(app, client, history)
+        through_a_cache(app, client, history)
+        after_a_change(app, client, history)
+    app.worker.kill()
     return history
 
 
