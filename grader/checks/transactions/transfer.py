@@ -2,73 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
-from grader.checks.concurrency import (
-    CONN,
-    Part,
-    Rehearsal,
-    Scene,
-    all_end,
-    blame,
-    covered,
-    holds,
-    left_open,
-    refused,
-)
+from grader.checks.concurrency import Rehearsal, all_end, blame, covered, holds, left_open, refused
 from grader.checks.exercise import Ruling, fail
-from grader.checks.running import Answer, Bench, Reply
+from grader.checks.running import Answer, Bench
+from grader.checks.transactions.balances import overdrawn, same, total, words
+from grader.checks.transactions.transfer_bank import Bank, History, Staged, moved
+from grader.checks.transactions.transfer_scenes import (
+    at_once,
+    cut_short,
+    one_by_one,
+    unanswered,
+    unbalanced,
+    without_effect,
+)
 from grader.checks.transactions.unit import lab
 from grader.instruments.explore import Run
-
-Balances = Mapping[str, str]  # account id -> balance as text, JSON-safe
-THREE = 60  # schedules of three calls
-
-
-@dataclass(frozen=True)
-class Move:
-    """One transfer that a scene asks for."""
-
-    source: int
-    target: int
-    amount: Decimal
-
-
-@dataclass
-class Alone:
-    """One call by itself. valid: whether it must move money."""
-
-    what: str
-    move: Move
-    valid: bool
-    reply: Reply | None
-    before: Balances
-    after: Balances
-
-
-@dataclass
-class Staged:
-    """Some transfers at once."""
-
-    scene: Scene
-    moves: list[Move]
-
-
-@dataclass
-class History:
-    before: Balances
-    alone: list[Alone] = field(default_factory=list)
-    together: list[Staged] = field(default_factory=list)
-    crash: Staged | None = None
-    unrelated: Staged | None = None
-
-    @property
-    def scenes(self) -> list[Scene]:
-        last = [s.scene for s in (self.crash, self.unrelated) if s]
-        return [*(s.scene for s in self.together), *last]
 
 
 @lab.exercise(
@@ -86,107 +36,13 @@ class History:
     ),
 )
 def transfer(answer: Answer, bench: Bench) -> History:
-    database = bench.database("shop_small")
-    random = bench.random("accounts")
-    a, b, c, d = random.sample(range(1, 101), 4)
-    while list({a, b}) == list({b, a}):  # else a set, which has no order to lock in, would seem to have one
-        a, b, c, d = random.sample(range(1, 101), 4)
-    funds = Decimal(random.randrange(100, 400))
-    database.execute(
-        "UPDATE public.accounts SET balance = %s WHERE id = ANY (%s)", funds, [a, b, c, d], role="admin"
-    )
-    where = f"id IN ({a}, {b}, {c}, {d})"
-
-    def observe() -> dict[str, str]:
-        rows = database.query(f"SELECT id, balance FROM public.accounts WHERE {where} ORDER BY id")
-        return {str(id): str(balance) for id, balance in rows}
-
-    history = History(observe())
-    with Rehearsal(answer, bench, database, callers=3) as rehearsal:
-        reset = rehearsal.keep({"accounts": where})
-        once: dict[str, Any] = {"reset": reset, "observe": observe}
-
-        def part(move: Move) -> Part:
-            return Part("transfer", CONN, move.source, move.target, move.amount)
-
-        def alone(what: str, valid: bool, move: Move) -> None:
-            run = rehearsal.alone(part(move), **once)
-            history.alone.append(Alone(what, move, valid, run.replies[0], history.before, run.state))
-
-        alone("an ordinary transfer", True, Move(a, b, funds / 4))
-        if not history.alone[0].reply or history.alone[0].reply.ended:
-            return history
-        alone("a transfer of all there is", True, Move(b, a, funds))
-        alone("a transfer of one cent more than there is", False, Move(a, b, funds + Decimal("0.01")))
-        alone("a transfer to an account that does not exist", False, Move(a, 1_000_000, funds / 4))
-        alone("a transfer from an account that does not exist", False, Move(1_000_000, b, funds / 4))
-        alone("a transfer of nothing", False, Move(a, b, Decimal(0)))
-        alone("a transfer of a negative amount", False, Move(a, b, -funds / 4))
-
-        def play(title: str, moves: list[Move], **more: Any) -> Staged:
-            staged = Staged(Scene(title), moves)
-
-            def wrong(run: Run) -> str:
-                return (
-                    unbalanced(history.before, run)
-                    or overdrawn(run)
-                    or unanswered(history.before, moves, run)
-                )
-
-            def always(state: Balances) -> str:
-                return "" if total(state) == total(history.before) else "money appeared or vanished"
-
-            staged.scene = rehearsal.play(
-                title, [part(m) for m in moves], wrong=wrong, always=always, **once, **more
-            )
-            return staged
-
-        most = funds * 6 / 10
-        history.together.append(
-            play("two transfers in opposite directions", [Move(a, b, funds / 4), Move(b, a, funds / 5)])
-        )
-        history.together.append(
-            play("two transfers out of one account that pays for one", [Move(a, b, most), Move(a, c, most)])
-        )
-        ring = [Move(a, b, funds / 4), Move(b, c, funds / 4), Move(c, a, funds / 5)]
-        history.together.append(play("three transfers in a ring", ring, max_runs=THREE))
-        history.unrelated = play(
-            "transfers between other accounts", [Move(a, b, funds / 4), Move(c, d, funds / 4)], max_switches=1
-        )
-        crash = [Move(a, b, funds / 4)]
-        history.crash = Staged(rehearsal.crash("a transfer cut short", part(crash[0]), **once), crash)
-    return history
-
-
-def total(state: Balances) -> Decimal:
-    return sum(map(Decimal, state.values()), Decimal(0))
-
-
-def moved(before: Balances, moves: list[Move]) -> dict[str, Decimal]:
-    """What the balances must be after exactly these transfers."""
-    state = {id: Decimal(balance) for id, balance in before.items()}
-    for move in moves:
-        for id, change in ((move.source, -move.amount), (move.target, move.amount)):
-            if str(id) in state:
-                state[str(id)] += change
-    return state
-
-
-def same(state: Balances, wanted: Mapping[str, Decimal]) -> bool:
-    return {id: Decimal(b) for id, b in state.items()} == dict(wanted)
-
-
-def unbalanced(before: Balances, run: Run) -> str:
-    if total(run.state) == total(before):
-        return ""
-    return f"the accounts hold {total(run.state)} together, it was {total(before)}"
-
-
-def overdrawn(run: Run) -> str:
-    for id, balance in run.state.items():
-        if Decimal(balance) < 0:
-            return f"account {id} went below zero: {balance}"
-    return ""
+    bank = Bank(bench)
+    with Rehearsal(answer, bench, bank.database, callers=3) as rehearsal:
+        once: dict[str, Any] = {"reset": rehearsal.keep({"accounts": bank.where}), "observe": bank.observe}
+        if one_by_one(bank, rehearsal, once):
+            at_once(bank, rehearsal, once)
+            cut_short(bank, rehearsal, once)
+    return bank.history
 
 
 @transfer.property(
@@ -316,36 +172,6 @@ def why_unanswered(run: Run) -> str:
     return "That a row is busy, or was skipped because it is locked, says nothing about the money in it."
 
 
-def unanswered(before: Balances, moves: list[Move], run: Run) -> str:
-    """What is wrong with how the calls of a run ended."""
-    for number, reply in enumerate(run.replies, 1):
-        if not (reply is not None and reply.ok) and not refused(reply):
-            return f"T{number} {blame(reply)}"
-    done = returned(moves, run)
-    sources = {m.source for m in moves}
-    for source in sources:
-        wanted = [m for m in moves if m.source == source]
-        if not any(m in wanted for m in done):
-            return "every transfer was refused, although there was money for one"
-        if len([m for m in done if m in wanted]) < len(wanted) and sum(
-            (m.amount for m in wanted), Decimal(0)
-        ) <= Decimal(before[str(source)]):
-            return "a transfer was refused although there was money for it"
-    return ""
-
-
-def without_effect(before: Balances, moves: list[Move], run: Run) -> str:
-    done = returned(moves, run)
-    if same(run.state, moved(before, done)):
-        return ""
-    calls = "1 call" if len(done) == 1 else f"{len(done)} calls"
-    return f"{calls} returned, but the balances do not show it: {words(before)} became {words(run.state)}"
-
-
-def returned(moves: list[Move], run: Run) -> list[Move]:
-    return [m for m, reply in zip(moves, run.replies, strict=True) if reply is not None and reply.ok]
-
-
 @transfer.property(
     needs=["moves_money"],
     misconception="Two transactions are two chances to stop in between: both changes belong into one.",
@@ -380,7 +206,3 @@ def others_go_on(history: History) -> Ruling:
         lambda run: next((f"{w.waiter} had to wait for {', '.join(w.holders)}" for w in run.waits), ""),
         expected="transfers between different accounts do not wait for each other",
     )
-
-
-def words(state: Mapping[str, Any]) -> str:
-    return ", ".join(f"{id}: {balance}" for id, balance in state.items())

@@ -15,8 +15,8 @@ from grader.checks.transactions.predict_anomalies import LEVELS, NAMES, Cell, pr
 from grader.checks.transactions.predict_anomalies import History as Grid
 from grader.checks.transactions.run_transaction import SCENARIOS, Outcome
 from grader.checks.transactions.run_transaction import History as Retries
-from grader.checks.transactions.transfer import Alone, Move, Staged
-from grader.checks.transactions.transfer import History as Transfers
+from grader.checks.transactions.transfer_bank import Alone, Move, Staged
+from grader.checks.transactions.transfer_bank import History as Transfers
 from grader.checks.transactions.who_blocks_whom import named
 from grader.instruments.explore import Run, parse
 
