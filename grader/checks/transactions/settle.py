@@ -2,56 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
-from grader.checks.concurrency import (
-    CONN,
-    Part,
-    Rehearsal,
-    Scene,
-    all_end,
-    blame,
-    covered,
-    holds,
-    left_open,
-    refused,
-)
+from grader.checks.concurrency import Rehearsal, all_end, blame, covered, holds, left_open, refused
 from grader.checks.exercise import Ruling, fail
-from grader.checks.running import Answer, Bench, Reply
+from grader.checks.running import Answer, Bench
+from grader.checks.transactions.balances import overdrawn, same, words
+from grader.checks.transactions.settle_bank import Bank, History, settled
+from grader.checks.transactions.settle_scenes import at_once, cut_short, deadlocked, miscounted, one_by_one
 from grader.checks.transactions.unit import lab
 from grader.instruments.explore import Run
-
-Batch = list[tuple[int, int, Decimal]]
-FUNDS = Decimal(500)
-
-
-@dataclass
-class Alone:
-    """One batch by itself. valid: whether it must be carried out."""
-
-    what: str
-    batch: Batch
-    valid: bool
-    reply: Reply | None
-    after: Mapping[str, str]
-
-
-@dataclass
-class History:
-    before: Mapping[str, str]
-    alone: list[Alone] = field(default_factory=list)
-    together: list[tuple[Scene, list[Batch]]] = field(default_factory=list)
-    crash: tuple[Scene, Batch] | None = None
-    scarce: Scene = field(default_factory=lambda: Scene("two batches out of one account that pays for one"))
-    unrelated: Scene = field(default_factory=lambda: Scene("batches without a common account"))
-
-    @property
-    def scenes(self) -> list[Scene]:
-        crash = [self.crash[0]] if self.crash else []
-        return [*(s for s, _ in self.together), self.scarce, *crash, self.unrelated]
 
 
 @lab.exercise(
@@ -68,123 +28,13 @@ class History:
     ),
 )
 def settle(answer: Answer, bench: Bench) -> History:
-    database = bench.database("shop_small")
-    random = bench.random("accounts")
-    # Of one class modulo 8: so small a set of ints has them in the order in which they were put in, which is no order
-    # to lock them in, and looks like one with most other numbers.
-    a, b, c, d = sorted(random.sample(range(random.randrange(1, 9), 101, 8), 4))
-    where = f"id IN ({a}, {b}, {c}, {d})"
-    # more accounts than fit on a page or two, so that rows are found one by one, in the order they are asked for
-    database.execute(
-        "INSERT INTO public.accounts (id, owner, balance) SELECT n, 'Others', 0 FROM pg_catalog.generate_series(1001, 6000) n",
-        role="admin",
-    )
-    database.execute("ANALYZE public.accounts", role="admin")
-    database.execute(f"UPDATE public.accounts SET balance = %s WHERE {where}", FUNDS, role="admin")
-
-    def observe() -> dict[str, str]:
-        rows = database.query(f"SELECT id, balance FROM public.accounts WHERE {where} ORDER BY id")
-        return {str(id): str(balance) for id, balance in rows}
-
-    def pay(*moves: tuple[int, int, int]) -> Batch:
-        return [(source, target, Decimal(amount)) for source, target, amount in moves]
-
-    history = History(observe())
-    with Rehearsal(answer, bench, database, callers=3) as rehearsal:
-        once: dict[str, Any] = {"reset": rehearsal.keep({"accounts": where}), "observe": observe}
-
-        for what, valid, batch in (
-            ("a batch of three", True, pay((a, b, 10), (b, c, 20), (c, a, 5))),
-            (
-                "a batch that uses one account over and over",
-                True,
-                pay((d, a, 30), (d, b, 40), (a, d, 5), (d, a, 1)),
-            ),
-            ("an empty batch", True, pay()),
-            ("a batch whose second transfer is more than there is", False, pay((a, b, 10), (c, d, 5000))),
-            ("a batch with an account that does not exist", False, pay((a, b, 10), (b, 1_000_000, 20))),
-        ):
-            run = rehearsal.alone(Part("settle", CONN, batch), **once)
-            history.alone.append(Alone(what, batch, valid, run.replies[0], run.state))
-            if not run.finished:
-                return history
-
-        def play(title: str, *batches: Batch, **more: Any) -> None:
-            scene = rehearsal.play(
-                title,
-                [Part("settle", CONN, batch) for batch in batches],
-                wrong=lambda run: deadlocked(run) or miscounted(history.before, list(batches), run),
-                **once,
-                **more,
-            )
-            history.together.append((scene, list(batches)))
-
-        play("the same two accounts in opposite directions", pay((a, b, 10)), pay((b, a, 20)))
-        play(
-            "two batches over the same four accounts",
-            pay((a, d, 10), (b, c, 20)),
-            pay((c, b, 5), (d, a, 15)),
-            max_runs=100,
-        )
-        play("three batches in a ring", pay((a, b, 1)), pay((b, c, 2)), pay((c, a, 3)), max_runs=40)
-        play(
-            "three batches that meet in one account",
-            pay((b, d, 1)),
-            pay((a, b, 2), (b, c, 2)),
-            pay((c, b, 3), (b, a, 3)),
-            max_runs=40,
-        )
-        poor = [pay((a, b, 300)), pay((a, c, 300))]
-        history.scarce = rehearsal.play(
-            "two batches out of one account that pays for one",
-            [Part("settle", CONN, batch) for batch in poor],
-            wrong=overdrawn,
-            **once,
-        )
-        history.unrelated = rehearsal.play(
-            "batches without a common account",
-            [Part("settle", CONN, pay((a, b, 10))), Part("settle", CONN, pay((d, c, 20)))],
-            max_switches=1,
-            **once,
-        )
-        batch = pay((a, b, 10), (c, d, 20))
-        history.crash = rehearsal.crash("a batch cut short", Part("settle", CONN, batch), **once), batch
-    return history
-
-
-def settled(before: Mapping[str, str], batches: list[Batch]) -> dict[str, Decimal]:
-    """The balances after exactly these batches."""
-    state = {id: Decimal(balance) for id, balance in before.items()}
-    for source, target, amount in (move for batch in batches for move in batch):
-        for id, change in ((source, -amount), (target, amount)):
-            if str(id) in state:
-                state[str(id)] += change
-    return state
-
-
-def same(state: Mapping[str, str], wanted: Mapping[str, Decimal]) -> bool:
-    return {id: Decimal(balance) for id, balance in state.items()} == dict(wanted)
-
-
-def words(state: Mapping[str, Any]) -> str:
-    return ", ".join(f"{id}: {balance}" for id, balance in state.items())
-
-
-def deadlocked(run: Run) -> str:
-    victims = [s.session for s in run.deadlocks]
-    return f"a deadlock: the server had to end what {victims[0]} was doing" if victims else ""
-
-
-def overdrawn(run: Run) -> str:
-    below = [f"account {id} went below zero: {b}" for id, b in run.state.items() if Decimal(b) < 0]
-    return below[0] if below else ""
-
-
-def miscounted(before: Mapping[str, str], batches: list[Batch], run: Run) -> str:
-    done = [b for b, reply in zip(batches, run.replies, strict=True) if reply is not None and reply.ok]
-    if same(run.state, settled(before, done)):
-        return ""
-    return f"{len(done)} batches returned, but the balances do not show it: {words(before)} became {words(run.state)}"
+    bank = Bank(bench)
+    with Rehearsal(answer, bench, bank.database, callers=3) as rehearsal:
+        once: dict[str, Any] = {"reset": rehearsal.keep({"accounts": bank.where}), "observe": bank.observe}
+        if one_by_one(bank, rehearsal, once):
+            at_once(bank, rehearsal, once)
+            cut_short(bank, rehearsal, once)
+    return bank.history
 
 
 @settle.property(
