@@ -2,74 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import Any
-
 from grader.checks.caching.unit import lab
-from grader.checks.caching.values import PLAIN, amounts, nothing, told
-from grader.checks.concurrency import CONN, Part, Scene, all_end, covered, holds, left_open
-from grader.checks.concurrency.joined import Together
-from grader.checks.exercise import Ruling, fail
-from grader.checks.running import Answer, Bench, Reply
-from grader.instruments.explore import Run
-
-# No id is a price: a product that is told with its number must not look like one that costs as much. And none is a
-# price in binary or with one digit less.
-OLD, NEW, OTHER, REFUSED = Decimal("10.29"), Decimal("12.57"), Decimal("13.71"), Decimal("55555.00")
-UNKNOWN = 987_654_321
-TRIGGER = """
-CREATE FUNCTION public.refuse_price() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN RAISE EXCEPTION 'the price % was never approved', NEW.price USING ERRCODE = '23514'; END $$;
-CREATE CONSTRAINT TRIGGER approved AFTER UPDATE ON public.products DEFERRABLE INITIALLY DEFERRED
-FOR EACH ROW WHEN (NEW.price = 55555) EXECUTE FUNCTION public.refuse_price();
-"""
-READER = (
-    PLAIN
-    + """
-def __read__(conn, redis, product_id):
-    from grader.shop.cached import read_product
-
-    return __plain__(globals().get("get_product", read_product)(conn, redis, product_id))
-
-
-def __write_and_wait__(conn, redis, product_id, price, seconds):
-    import time
-
-    value = update_price(conn, redis, product_id, price)
-    time.sleep(seconds)
-    return value
-"""
+from grader.checks.caching.update_price_scenes import (
+    ALIEN,
+    NEW,
+    OLD,
+    OTHER,
+    REFUSED,
+    History,
+    drive,
+    prices,
+    stale,
 )
-ALIEN = "session:4711"
-STUCK = 40.0  # seconds for which a reader may be stopped
-
-
-@dataclass
-class Alone:
-    """What an undisturbed call left. row: the price in the database; read: the numbers a reader is then told."""
-
-    reply: Reply | None
-    row: Decimal
-    read: set[Decimal]
-    asked_again: int = 0  # statements of that reader
-    other_asked: int = 0  # statements of a reader of another, cached product
-    other_row: Decimal = OLD  # the price of that one in the database
-    alien: bool = True  # a key of somebody else's is still there
-
-
-@dataclass
-class History:
-    reads: bool = False  # the reader itself shows what is in the database
-    accepted: Alone | None = None
-    refused: Alone | None = None
-    unknown: Reply | None = None  # to a price for an id without product
-    scenes: list[Scene] = field(default_factory=list)
-    with_refusal: list[Scene] = field(default_factory=list)
-
-    @property
-    def all(self) -> list[Scene]:
-        return [*self.scenes, *self.with_refusal]
+from grader.checks.caching.values import amounts, nothing, told
+from grader.checks.concurrency import all_end, covered, holds, left_open
+from grader.checks.exercise import Ruling, fail
+from grader.checks.running import Answer, Bench
+from grader.instruments.explore import Run
 
 
 @lab.exercise(
@@ -87,113 +36,7 @@ class History:
     ),
 )
 def update_price(answer: Answer, bench: Bench) -> History:
-    database = bench.database("shop_small")
-    database.execute(TRIGGER, role="admin")
-    random = bench.random("products")
-    product = random.randrange(2, 20)
-    other = product * 10 + random.randrange(10)  # whose key begins as the product's own does
-    database.execute("UPDATE public.products SET price = %s", OLD, role="admin")
-    history = History()
-    with Together(answer, bench, database, driver=READER) as together:
-        rehearsal = together.rehearsal
-
-        def read(id: int = product) -> Part:
-            return Part("__read__", CONN, together.redis, id)
-
-        def write(price: Decimal, id: int = product) -> Part:
-            return Part("update_price", CONN, together.redis, id, price)
-
-        def price_of(id: int) -> Decimal:
-            ((price,),) = database.query("SELECT price FROM public.products WHERE id = %s", id)
-            return Decimal(price)
-
-        def observe() -> dict[str, Any]:
-            row = price_of(product)
-            reply = rehearsal.rescue(read())
-            return {"row": row, "read": amounts(reply.value), "ok": reply.ok}
-
-        keep = rehearsal.keep({"products": f"id = {product}"})
-        cold = together.start_over(keep)
-
-        def warm() -> None:
-            cold()
-            rehearsal.rescue(read())
-
-        def alone(price: Decimal) -> Alone:
-            def reset() -> None:
-                warm()
-                rehearsal.rescue(read(other))
-                together.cache.set(ALIEN, "x")
-
-            run = rehearsal.alone(write(price), reset=reset)
-            found = Alone(run.replies[0] if run.finished else None, price_of(product), set())
-            found.other_row = price_of(other)
-            found.alien = bool(together.cache.exists(ALIEN))
-            for id in (other, product):
-                again = rehearsal.alone(read(id), reset=lambda: None)
-                queries = queries_of(again)
-                if id == other:
-                    found.other_asked = queries
-                else:
-                    found.asked_again = queries
-                    reply = again.replies[0]
-                    found.read = amounts(reply.value) if reply is not None else set()
-            return found
-
-        warm()
-        history.reads = OLD in observe()["read"]
-        history.accepted, history.refused = alone(NEW), alone(REFUSED)
-        history.unknown = rehearsal.alone(write(NEW, UNKNOWN), reset=cold).replies[0]
-        if not history.reads or not history.accepted.reply or NEW not in history.accepted.read:
-            return history
-
-        def play(title: str, parts: list[Part], reset: Any, **more: Any) -> Scene:
-            return rehearsal.play(
-                title,
-                parts,
-                reset=reset,
-                observe=observe,
-                wrong=stale,
-                reduce=True,
-                **{"max_runs": 80, **more},
-            )
-
-        history.scenes = [
-            play("a reader that misses, and a writer", [read(), write(NEW)], cold),
-            play("a reader that finds an entry, and a writer", [read(), write(NEW)], warm),
-            play("two writers", [write(NEW), write(OTHER)], warm, max_runs=40),
-            play(
-                f"a reader that misses, and a writer after whom {STUCK:.0f} seconds pass",
-                [read(), Part("__write_and_wait__", CONN, together.redis, product, NEW, STUCK)],
-                cold,
-                max_switches=2,
-            ),
-        ]
-        history.with_refusal = [
-            play("a reader, and a writer that is refused", [read(), write(REFUSED)], warm, max_switches=2)
-        ]
-    return history
-
-
-def queries_of(run: Run) -> int:
-    """Statements of a run that asked the database for data."""
-    own = [s.text for s in run.statements if not s.text.startswith(("Redis:", "clock:"))]
-    ends = ("BEGIN", "COMMIT", "ROLLBACK", "SET ", "SAVEPOINT", "RELEASE")
-    return sum(not text.upper().startswith(ends) for text in own)
-
-
-def stale(run: Run) -> str:
-    """What a reader is told after it all, if that is not what the database holds."""
-    if run.state["row"] in run.state["read"]:
-        return ""
-    return (
-        f"the row says {run.state['row']}, and whoever reads afterwards is told {prices(run.state['read'])}"
-    )
-
-
-def prices(read: set[Decimal]) -> str:
-    """What of the numbers that a reader was told is a price, in words."""
-    return ", ".join(str(n) for n in (OLD, NEW, OTHER, REFUSED) if n in read) or "no price at all"
+    return drive(answer, bench)
 
 
 @update_price.property(
