@@ -99,7 +99,7 @@ def __waits_take_virtual_time__():
     def wait(self, timeout=None):
         if timeout is None or timeout <= 0 or not self._is_owned():
             return real(self, timeout)
-        until, pause = time.monotonic() + timeout, max(0.05, timeout / 40)
+        until, pause = time.monotonic() + timeout, max(0.05, timeout / 10)
         told = threading.Lock()
         told.acquire()
         self._waiters.append(told)

@@ -83,10 +83,12 @@ class VirtualClock:
         with self.changed:
             return [EPOCH + timedelta(microseconds=m) for m, _ in sorted(self._asleep.values())]
 
-    def asleep(self, caller: str) -> int:
-        """How many of this caller's sleep now."""
+    def asleep(self, caller: str) -> list[datetime]:
+        """When those of this caller's who sleep now will wake, soonest first."""
         with self.changed:
-            return sum(who == caller for _, who in self._asleep.values())
+            return [
+                EPOCH + timedelta(microseconds=m) for m, who in sorted(self._asleep.values()) if who == caller
+            ]
 
     def watch(self, told: Callable[[], None]) -> None:
         """`told()` is called after every move of the clock."""

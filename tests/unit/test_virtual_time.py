@@ -92,7 +92,7 @@ print(__called__(told.wait, 100))
         together=2,
     )
     assert lines == ["True"]
-    assert 3 <= elapsed <= 3 + 100 / 40
+    assert 3 <= elapsed <= 3 + 100 / 10
 
 
 def test_timers_go_off_at_their_moment_and_those_left_behind_are_counted(folder: Path) -> None:

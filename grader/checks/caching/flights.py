@@ -136,7 +136,7 @@ class Tower:
         over = sum(call.done() for call in self.calls)
         blocked = sum(s.waiting() for s in self.place.proxy.steps() if s.state == "running")
         asleep = self.place.clock.asleep("app")
-        return bool(over + len(self.computing()) + asleep + blocked >= len(self.calls))
+        return bool(over + len(self.computing()) + len(asleep) + blocked >= len(self.calls))
 
     def settle(self, condition: Callable[[], bool] | None = None) -> bool:
         """Until the condition holds, or nothing moves: threads may wait for each other inside a process."""

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any
 
-from grader.checks.caching.place import BEHIND, Place
+from grader.checks.caching.place import Place
 from grader.checks.caching.values import says
 from grader.checks.running import Reply, Resource
-from grader.instruments.rest import at_rest
 
 BOUND = 5.0  # seconds
 SLOW = 2.0  # seconds that the held step of a get() takes, a part of the bound
 STUCK = 40.0  # the same, far beyond the bound
 SOURCE, RETURNS = "the-source-of-truth", "the-source-returns"
 KEY, OTHER = "product:7", "product:70"
-FEW = 13  # looks that find nothing moving, the last three at processes as well
 MOST = 12  # steps of one call at which another may come between
 # Loading is two steps, so that the judge can stop it when the value has been read and is not there yet.
 DRIVER = """
@@ -124,28 +121,7 @@ class Crew:
         self._workers[who].call("__changed__", KEY)
 
     def later(self, seconds: float) -> None:
-        """Time passes. Threads that calls have left behind do, each at its moment, what they are there for."""
-        clock = self.place.clock
-        behind = sum(worker.call("__behind__").value for worker in self._workers.values())
-        until = clock.now() + timedelta(seconds=seconds)
-        while behind:
-            self._settle(behind)
-            due = clock.sleepers[:1]
-            if not due or due[0] > until:
-                break
-            self._pass(due[0])
-        self._pass(until)
-
-    def _pass(self, until: datetime) -> None:
-        seconds = (until - self.place.clock.now()).total_seconds()
-        if seconds > 0:
-            self.place.journal.note("time", f"{seconds:g} seconds pass")
-            self.place.clock.set(until)
-
-    def _settle(self, behind: int) -> None:
-        """Until all that were left behind sleep, or nothing moves: they may listen, wait for a held step, or have ended."""
-        clock, pids = self.place.clock, [worker.pid for worker in self._workers.values()]
-        at_rest(self.place.journal, lambda: clock.asleep(BEHIND) >= behind, pids=pids, looks=FEW)
+        self.place.later(seconds, *self._workers.values())
 
     def meet(self, part: str, number: int, pause: float = SLOW) -> Race | None:
         """Stops B's get(), or A's changed(), before its step `number`, and lets the other run. None: no such step.

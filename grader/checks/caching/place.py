@@ -10,8 +10,9 @@ Workers see `time.time`, `time.monotonic` and `time.sleep` on the virtual clock,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from types import TracebackType
 from typing import Any
 
@@ -23,6 +24,7 @@ from grader.checks.virtual_time import CALLED, DRIVER
 from grader.instruments.clock import VirtualClock
 from grader.instruments.pgsteps import PostgresSteps
 from grader.instruments.resp import RespProxy
+from grader.instruments.rest import at_rest
 from grader.instruments.steps import Journal, Step
 from grader.verdict import Evidence
 
@@ -36,6 +38,7 @@ def __pooled__(name, *args):
     return __plain__(__bare__(name, *args))
 """
 )
+FEW = 13  # looks that find nothing moving, the last three at processes as well
 BEHIND = "behind"  # under which name threads sleep that callers left behind
 _ENDINGS = ("BEGIN", "COMMIT", "ROLLBACK", "END", "START ", "SAVEPOINT", "RELEASE", "SET ", "ABORT")
 
@@ -144,6 +147,28 @@ class Place:
             for part, left in fields.items():
                 found[f"{key} {name(part)}"] = min((t for t in (left, whole) if t is not None), default=None)
         return found
+
+    def later(self, seconds: float, *workers: Any) -> None:
+        """Time passes. Threads that calls to these workers have left behind do, each at its moment, what they are for.
+
+        workers: made with `apart`.
+        """
+        behind = sum(worker.call("__behind__").value for worker in workers)
+        until = self.clock.now() + timedelta(seconds=seconds)
+        if seconds:
+            self.journal.note("time", f"{seconds:g} seconds pass")
+        while behind:
+            self._settle(behind, workers)
+            due = self.clock.asleep(BEHIND)[:1]
+            if not due or due[0] > until:
+                break
+            self.clock.set(due[0])
+        self.clock.set(until)
+
+    def _settle(self, behind: int, workers: Sequence[Any]) -> None:
+        """Until all that were left behind sleep, or nothing moves: they may listen, wait for a held step, or have ended."""
+        pids = [worker.pid for worker in workers]
+        at_rest(self.journal, lambda: len(self.clock.asleep(BEHIND)) >= behind, pids=pids, looks=FEW)
 
     def close(self) -> None:
         self.journal.let_go()
