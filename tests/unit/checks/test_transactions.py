@@ -13,8 +13,8 @@ from grader.checks.transactions.nightly_job import Alone as JobAlone
 from grader.checks.transactions.nightly_job import History as Nights
 from grader.checks.transactions.predict_anomalies import LEVELS, NAMES, Cell, predictions
 from grader.checks.transactions.predict_anomalies import History as Grid
-from grader.checks.transactions.run_transaction import SCENARIOS, Outcome
-from grader.checks.transactions.run_transaction import History as Retries
+from grader.checks.transactions.run_transaction_scenes import SCENARIOS, Outcome
+from grader.checks.transactions.run_transaction_scenes import History as Retries
 from grader.checks.transactions.transfer_bank import Alone, Move, Staged
 from grader.checks.transactions.transfer_bank import History as Transfers
 from grader.checks.transactions.who_blocks_whom import named
