@@ -13,6 +13,7 @@ from psycopg import sql as compose
 
 from grader.checks.exercise import Rejected, Ruling, fail, unknown
 from grader.checks.indexing.queries import exhibit
+from grader.checks.indexing.sargable_rows import make_difficult, phones_to_ask_for
 from grader.checks.indexing.unit import lab
 from grader.checks.running import Answer, Bench, Database
 from grader.checks.together import together
@@ -26,7 +27,6 @@ ORIGINALS = {
     "products_by_sku": "SELECT id FROM products WHERE left(sku, length(%(prefix)s)) = %(prefix)s",
 }
 PARAMETER = {"orders_of_day": "day", "customers_by_phone": "phone", "products_by_sku": "prefix"}
-INDEXES = ("CREATE INDEX ON orders (placed_at)", "CREATE INDEX ON customers (phone)")
 _SECONDS = 5  # a safety net for a query that went wrong
 
 
@@ -67,12 +67,12 @@ def sargable(answer: Answer, bench: Bench) -> History:
         date(2023, 1, 1) + timedelta(random.randrange(700)),
     ]
     given, _ = together(
-        lambda: answer.spawn().value("sargable").value, lambda: _make_difficult(database, days)
+        lambda: answer.spawn().value("sargable").value, lambda: make_difficult(database, days)
     )
     if not isinstance(given, Mapping):
         raise Rejected(f"`sargable` must be a dict with the keys {', '.join(ORIGINALS)}.")
     phones, prefixes = (
-        _phones(database),
+        phones_to_ask_for(database),
         ["KIT-00012", "100%", "A_B", "AXB", "back\\", "O'N", "kit-0001", "KIT-é", "", "%"],
     )
     values: dict[str, list[Any]] = {
@@ -86,61 +86,6 @@ def sargable(answer: Answer, bench: Bench) -> History:
         "products_by_sku": ["KIT-00012", "O'N"],
     }
     return History({name: _try(database, given, name, values[name], few[name]) for name in ORIGINALS})
-
-
-def _make_difficult(database: Database, days: list[date]) -> None:
-    """Rows at the edges: local and UTC midnights, phones that are empty or missing, SKUs full of wildcards."""
-    for definition in INDEXES:
-        database.execute(definition)
-    for day in days:
-        for edge in (day, day + timedelta(1)):
-            for zone in ("Europe/Paris", "UTC", "America/New_York"):
-                for offset in ("0", "-1 microsecond", "-30 minutes", "30 minutes"):
-                    database.execute(
-                        "INSERT INTO orders (id, customer_id, placed_at, currency, total, shipping_country, shipping_city, "
-                        "shipping_postcode) SELECT (SELECT max(id) FROM orders) + 1, 1, "
-                        "(%s::date::timestamp AT TIME ZONE %s) + %s::interval, 'EUR', 1, 'FR', 'Lyon', '10001'",
-                        edge,
-                        zone,
-                        offset,
-                    )
-    database.execute(
-        "INSERT INTO customers (id, email, name, phone, country, city, postcode) SELECT 10000000 + n, n || '@odd.example', "
-        "'Odd', phone, 'FR', 'Lyon', '10001' FROM unnest(ARRAY['', NULL, ' ', 'NULL', '''']) WITH ORDINALITY AS t(phone, n)"
-    )
-    skus = [
-        "100%-COTTON",
-        "100X-COTTON",
-        "A_B-1",
-        "AXB-1",
-        "back\\slash",
-        "O'NEIL-1",
-        "KIT-é1",
-        "KIT-\U0010fffe1",
-    ]
-    skus += [
-        "KIT-00012~",
-        "KIT-00012é",
-        "KIT-00012",
-        "KIT-00013",
-        "%",
-        "kit-0001200",
-        "KIT-00012zzzzzzzzzz",
-        "KIT-00012\U0001f381",
-    ]
-    database.execute(
-        "INSERT INTO products (id, sku, name, category, brand, price) SELECT 10000000 + n, sku, 'Odd', 'kitchen', 'Wick', 1 "
-        "FROM unnest(%s::text[]) WITH ORDINALITY AS t(sku, n)",
-        skus,
-    )
-    database.execute("ANALYZE orders (placed_at), customers (phone), products (sku)")
-
-
-def _phones(database: Database) -> list[Any]:
-    ((phone,),) = database.query(
-        "SELECT phone FROM public.customers WHERE phone IS NOT NULL ORDER BY id LIMIT 1"
-    )
-    return [phone, "", None, " ", "NULL", "'", "+00", "%"]
 
 
 def bind(query: str, name: str, value: Any) -> compose.Composed:
