@@ -22,63 +22,27 @@ other client sees its connection closed.
 from __future__ import annotations
 
 import contextlib
-import json
 import queue
 import socket
 import socketserver
 import threading
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
+from typing import Any
 
 from grader.instruments.clock import VirtualClock
+from grader.instruments.standin_http import (
+    Request,
+    Response,
+    TcpServer,
+    UnixServer,
+    async_client,
+    client,
+    handler,
+)
 from grader.instruments.steps import Action, Journal, Step
 
-if TYPE_CHECKING:
-    import httpx
-
-LARGEST_REQUEST = 1_000_000  # bytes
-_OURS = "stand-in-client"  # request header: this client knows how to time out without waiting
-_TIMED_OUT = 599
-
-
-@dataclass(frozen=True)
-class Request:
-    """method, path without query, headers in lower case, body bytes; query and form values are the first given."""
-
-    method: str
-    path: str
-    query: dict[str, str]
-    headers: dict[str, str]
-    body: bytes
-    caller: str
-
-    def json(self) -> Any:
-        """The body as JSON, None if it is none."""
-        try:
-            return json.loads(self.body)
-        except ValueError:
-            return None
-
-    def form(self) -> dict[str, str]:
-        return {k: v[0] for k, v in parse_qs(self.body.decode("utf-8", "replace")).items()}
-
-
-@dataclass(frozen=True)
-class Response:
-    status: int = 200
-    body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, value: Any, status: int = 200, **headers: str) -> Response:
-        """A JSON response."""
-        names = {k.replace("_", "-"): v for k, v in headers.items()}
-        return cls(status, json.dumps(value).encode(), {"content-type": "application/json", **names})
+__all__ = ["Request", "Response", "StandIn", "async_client", "client"]
 
 
 class StandIn:
@@ -103,7 +67,7 @@ class StandIn:
         self._servers: dict[str, socketserver.BaseServer] = {}
         self._scripted: deque[Action] = deque()
         self._one_at_a_time = threading.RLock()
-        self._open: set[socket.socket] = set()
+        self.open_sockets: set[socket.socket] = set()
         self._own_faults: list[Exception] = []
 
     def respond(self, request: Request) -> Response:
@@ -128,7 +92,7 @@ class StandIn:
         word = "".join(c if c.isalnum() else "-" for c in caller)
         path = str(self._folder / f"{self.lane}-{word}.sock")
         if path not in self._servers:
-            self._serve(path, _UnixServer(path, _handler(self, caller)))
+            self._serve(path, UnixServer(path, handler(self, caller)))
             Path(path).chmod(0o666)  # answers may run as another user
         return path
 
@@ -136,7 +100,7 @@ class StandIn:
         """http://127.0.0.1:PORT for callers that bring their own HTTP client."""
         name = f"tcp {caller}"
         if name not in self._servers:
-            self._serve(name, _TcpServer(("127.0.0.1", 0), _handler(self, caller)))
+            self._serve(name, TcpServer(("127.0.0.1", 0), handler(self, caller)))
         address: Any = self._servers[name].server_address
         return f"http://{address[0]}:{address[1]}"
 
@@ -157,7 +121,7 @@ class StandIn:
             if name.startswith("/"):
                 Path(name).unlink(missing_ok=True)
         self._servers.clear()
-        for sock in list(self._open):
+        for sock in list(self.open_sockets):
             with contextlib.suppress(OSError):
                 sock.shutdown(socket.SHUT_RDWR)
 
@@ -238,113 +202,3 @@ class StandIn:
             self.journal.crash(step.caller)
         else:
             step.finish(state, result)
-
-
-class _UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 128
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Callers die here on purpose; nothing to print."""
-
-
-class _TcpServer(socketserver.ThreadingMixIn, socketserver.TCPServer):
-    daemon_threads = True
-    block_on_close = False
-    allow_reuse_address = True
-    request_queue_size = 128
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """As above."""
-
-
-def _handler(standin: StandIn, caller: str) -> Callable[..., BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def setup(self) -> None:
-            super().setup()
-            standin._open.add(self.connection)
-
-        def finish(self) -> None:
-            standin._open.discard(self.connection)
-            super().finish()
-
-        def address_string(self) -> str:
-            return caller
-
-        def log_message(self, format: str, *args: Any) -> None:
-            """The journal is the log."""
-
-        def __getattr__(self, name: str) -> Any:
-            if name.startswith("do_"):
-                return self._any
-            raise AttributeError(name)
-
-        def _any(self) -> None:
-            try:
-                size = int(self.headers.get("content-length") or 0)
-            except ValueError:
-                size = -1
-            if not 0 <= size <= LARGEST_REQUEST:
-                self.close_connection = True
-                self._send(Response.of({"error": "request too large"}, 413))
-                return
-            url = urlsplit(self.path)
-            query = {k: v[0] for k, v in parse_qs(url.query, keep_blank_values=True).items()}
-            headers = {k.lower(): v for k, v in self.headers.items()}
-            request = Request(self.command, url.path, query, headers, self.rfile.read(size), caller)
-            response = standin.exchange(request)
-            if response is not None:
-                self._send(response)
-            elif _OURS in headers:
-                standin.clock.advance(standin.timeout_takes)
-                self._send(Response(_TIMED_OUT))
-            else:
-                self.close_connection = True
-
-        def _send(self, response: Response) -> None:
-            lines = [f"HTTP/1.1 {response.status} -"]
-            lines += [f"{k}: {v}" for k, v in response.headers.items()]
-            lines.append(f"content-length: {len(response.body)}")
-            head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
-            self.wfile.write(head + (b"" if self.command == "HEAD" else response.body))
-
-    return Handler
-
-
-def client(path: str, base_url: str = "http://provider.test", **settings: Any) -> httpx.Client:
-    """An httpx client for the worker, bound to a stand-in's socket (no TLS there, so no certificates are loaded)."""
-    import httpx
-
-    class Transport(httpx.HTTPTransport):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
-            request.headers[_OURS] = "1"
-            response = super().handle_request(request)
-            if response.status_code == _TIMED_OUT:
-                response.close()
-                raise httpx.ReadTimeout("timed out", request=request)
-            return response
-
-    return httpx.Client(
-        transport=Transport(uds=path, verify=False), base_url=base_url, trust_env=False, **settings
-    )
-
-
-def async_client(path: str, base_url: str = "http://provider.test", **settings: Any) -> httpx.AsyncClient:
-    """The asynchronous twin of `client`."""
-    import httpx
-
-    class Transport(httpx.AsyncHTTPTransport):
-        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-            request.headers[_OURS] = "1"
-            response = await super().handle_async_request(request)
-            if response.status_code == _TIMED_OUT:
-                await response.aclose()
-                raise httpx.ReadTimeout("timed out", request=request)
-            return response
-
-    return httpx.AsyncClient(
-        transport=Transport(uds=path, verify=False), base_url=base_url, trust_env=False, **settings
-    )
