@@ -25,78 +25,18 @@ import inspect
 import os
 import socket
 import threading
-import traceback
 from pathlib import Path
 from typing import Any
 
 from grader.instruments.callers import AppClient, Exchange, PendingExchange
+from grader.instruments.watched_app import Watched, sentence
 
 __all__ = ["AppClient", "Exchange", "PendingExchange", "socket_in", "start", "stop"]
 
 START_WITHIN = 10.0  # seconds, a safety net
 STOP_WITHIN = 2.0  # what has not ended by then swallows cancellation or blocks its loop
 GRACE = 0.25  # seconds for requests under way at the end; only an app that hangs uses them up
-ANSWER_FILE = "<answer>"
 _TASKS_OF_UVICORN = {"_Running._serve", "LifespanOn.main", "RequestResponseCycle.run_asgi"}
-
-
-class _Watched:
-    """The app, with what uvicorn would only log: why start-up failed, what handlers raised, what still runs."""
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-        self.lifespan_error = ""
-        self.errors: list[dict[str, Any]] = []
-        self.under_way = 0
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "lifespan":
-            await self._lifespan(scope, receive, send)
-            return
-        self.under_way += 1
-        try:
-            await self.app(scope, receive, send)
-        except Exception as error:
-            if len(self.errors) < 20:
-                self.errors.append({"path": str(scope.get("path", ""))[:200], **_described(error)})
-            raise
-        finally:
-            self.under_way -= 1
-
-    async def _lifespan(self, scope: Any, receive: Any, send: Any) -> None:
-        async def listen(message: Any) -> None:
-            if message["type"].endswith(".failed"):
-                # Starlette sends the whole traceback as the message; its last line says what happened.
-                lines = str(message.get("message", "")).strip().splitlines() or ["no reason given"]
-                self.lifespan_error = lines[-1][:300]
-            await send(message)
-
-        try:
-            await self.app(scope, receive, listen)
-        except BaseException as error:
-            self.lifespan_error = self.lifespan_error or _sentence(error)
-            raise
-
-
-def _described(error: BaseException) -> dict[str, Any]:
-    line = 0
-    for frame in traceback.extract_tb(error.__traceback__):
-        if frame.filename == ANSWER_FILE and frame.lineno:
-            line = frame.lineno
-    return {"type": type(error).__name__, "message": _text(error), "line": line}
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)[:300]
-    except Exception:
-        return ""
-
-
-def _sentence(error: BaseException) -> str:
-    told = _described(error)
-    where = f" (line {told['line']} of your cell)" if told["line"] else ""
-    return f"{told['type']}: {told['message']}{where}"
 
 
 class _Running:
@@ -107,7 +47,7 @@ class _Running:
     ) -> None:
         import uvicorn
 
-        self.watched = _Watched(app)
+        self.watched = Watched(app)
         self.reason = ""
         self.ready = threading.Event()
         self.threads_before = threads_before or set(threading.enumerate())
@@ -160,7 +100,7 @@ class _Running:
         try:
             asyncio.run(self._serve())
         except BaseException as error:
-            self.reason = self.reason or _sentence(error)
+            self.reason = self.reason or sentence(error)
         finally:
             self.ready.set()
 
