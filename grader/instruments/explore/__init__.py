@@ -56,11 +56,12 @@ silent. An answer whose statements differ from run to run makes runs diverge; th
 """
 
 from grader.instruments.explore.api import Exploration, crashes, explore, replay
+from grader.instruments.explore.lane import Caller
 from grader.instruments.explore.limits import PATIENT, Limits
 from grader.instruments.explore.rows import SavedRows
 from grader.instruments.explore.run import Run, Wait
 from grader.instruments.explore.schedule import Choice, parse, spell
-from grader.instruments.explore.stage import Caller, Stage
+from grader.instruments.explore.stage import Stage
 from grader.instruments.explore.timeline import timeline
 
 __all__ = [

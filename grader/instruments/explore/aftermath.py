@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from grader.instruments.explore.independence import leaves_session_alone
+from grader.instruments.explore.lane import Lane
 from grader.instruments.explore.run import Ending, Run
-from grader.instruments.explore.stage import Lane, Stage
+from grader.instruments.explore.stage import Stage
 
 
 def clear_up(stage: Stage, run: Run, lanes: list[Lane]) -> None:

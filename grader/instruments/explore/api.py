@@ -7,12 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grader.instruments.explore.coverage import Coverage
+from grader.instruments.explore.lane import Caller
 from grader.instruments.explore.limits import Limits
 from grader.instruments.explore.play import Chooser, Play
 from grader.instruments.explore.run import Run
 from grader.instruments.explore.schedule import Choice, parse
 from grader.instruments.explore.search import Search
-from grader.instruments.explore.stage import Caller, Stage
+from grader.instruments.explore.stage import Stage
 
 Reset = Callable[[], object]
 Observe = Callable[[], Any]

@@ -6,9 +6,10 @@ import os
 import threading
 import time
 
+from grader.instruments.explore.lane import Lane
 from grader.instruments.explore.limits import Limits
 from grader.instruments.explore.run import Run
-from grader.instruments.explore.stage import Lane, Stage
+from grader.instruments.explore.stage import Stage
 from grader.instruments.explore.stillness import cpu_seconds, wants_to_run
 from grader.instruments.explore.waits import Waits
 from grader.instruments.pgwire import Session

@@ -7,12 +7,13 @@ from typing import Protocol
 
 from grader.instruments.explore.account import Account
 from grader.instruments.explore.aftermath import clear_up
+from grader.instruments.explore.lane import Caller, Lane
 from grader.instruments.explore.limits import Limits
 from grader.instruments.explore.noticing import Noticing
 from grader.instruments.explore.patience import Patience
 from grader.instruments.explore.run import Point, Run
 from grader.instruments.explore.schedule import Choice
-from grader.instruments.explore.stage import Caller, Lane, Stage
+from grader.instruments.explore.stage import Stage
 from grader.instruments.explore.statements import ends_transaction
 from grader.instruments.explore.waits import Waits
 from grader.instruments.pgwire import Session, Statement

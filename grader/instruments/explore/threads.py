@@ -10,7 +10,7 @@ from typing import Any
 
 import psycopg
 
-from grader.instruments.explore.stage import Caller
+from grader.instruments.explore.lane import Caller
 
 
 @dataclass(frozen=True)
