@@ -20,41 +20,21 @@ judge can inject one person's code into another's session; a second `OpenIdProvi
 from __future__ import annotations
 
 import base64
-import functools
 import hashlib
-import hmac
-import json
 import secrets
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
 
-from joserfc import jwt
-from joserfc.jwk import ECKey, KeySet, RSAKey
-
 from grader.instruments.clock import VirtualClock
-from grader.instruments.standin import Request, Response, StandIn
+from grader.instruments.oidc_tokens import MISBEHAVIOURS, TOKEN_LIFETIME, TokenIssuer, b64url
+from grader.instruments.standin import Request, Response
 from grader.instruments.steps import Journal
 
-CODE_LIFETIME = 60.0  # virtual seconds
-TOKEN_LIFETIME = 300.0
+__all__ = ["MISBEHAVIOURS", "Asked", "Client", "Exchanged", "OpenIdProvider", "path_and_query"]
 
-MISBEHAVIOURS = {
-    "wrong nonce": "the ID token carries another login's nonce",
-    "no nonce": "the ID token carries no nonce",
-    "wrong audience": "the ID token is meant for another client",
-    "wrong issuer": "the ID token names another issuer",
-    "expired": "the ID token ran out an hour ago",
-    "not yet valid": "the ID token is issued an hour ahead",
-    "no signature": "the ID token says alg none",
-    "key confusion": "the ID token is an HS256 made with the public key",
-    "unknown key": "the ID token is signed by a key that is not in the JWKS, under a kid that is",
-    "tampered": "the payload was changed after signing",
-    "mix-up issuer": "the redirect back names another issuer in `iss`",
-    "wrong state": "the redirect back carries another state",
-    "no state": "the redirect back carries no state",
-}
+CODE_LIFETIME = 60.0  # virtual seconds
 
 
 @dataclass(frozen=True)
@@ -98,8 +78,8 @@ class _Grant:
     tokens: list[str] = field(default_factory=list)
 
 
-class OpenIdProvider(StandIn):
-    """See the module. people: subject -> claims."""
+class OpenIdProvider(TokenIssuer):
+    """See the module."""
 
     lane = "identity provider"
 
@@ -113,25 +93,13 @@ class OpenIdProvider(StandIn):
         algorithm: str = "RS256",
         require_pkce: bool = True,
     ) -> None:
-        super().__init__(folder, journal=journal, clock=clock)
-        self.issuer, self.algorithm, self.require_pkce = issuer, algorithm, require_pkce
+        super().__init__(folder, issuer=issuer, journal=journal, clock=clock, algorithm=algorithm)
+        self.require_pkce = require_pkce
         self.clients: dict[str, Client] = {}
-        self.people: dict[str, dict[str, Any]] = {
-            "alice": {"sub": "alice", "email": "alice@example.com", "email_verified": True, "name": "Alice"},
-            "bob": {"sub": "bob", "email": "bob@example.com", "email_verified": True, "name": "Bob"},
-            "mallory": {
-                "sub": "mallory",
-                "email": "alice@example.com",
-                "email_verified": False,
-                "name": "Mallory",
-            },
-        }
         self.asked: list[Asked] = []
         self.exchanges: list[Exchanged] = []
-        self.keys: list[RSAKey | ECKey] = [_key(algorithm, 0)]
         self._grants: dict[str, _Grant] = {}
         self._access: dict[str, str] = {}  # access token -> subject
-        self._bad: set[str] = set()
 
     # for the judge
 
@@ -139,15 +107,6 @@ class OpenIdProvider(StandIn):
         client = Client(client_id, secret or secrets.token_urlsafe(24), redirect_uris)
         self.clients[client_id] = client
         return client
-
-    def misbehave(self, *how: str) -> None:
-        """From now on, wrong in these ways; raises ValueError for one that is not in MISBEHAVIOURS."""
-        if unknown := set(how) - set(MISBEHAVIOURS):
-            raise ValueError(f"no such misbehaviour: {sorted(unknown)}; known are {sorted(MISBEHAVIOURS)}")
-        self._bad = set(how)
-
-    def behave(self) -> None:
-        self._bad = set()
 
     def consent(self, authorize_url: str, *, user: str = "alice") -> str:
         """What a browser does at /authorize when `user` agrees: returns the address it is sent to."""
@@ -157,37 +116,6 @@ class OpenIdProvider(StandIn):
         if response.status != 302:
             raise ValueError(f"the provider refused: {response.body.decode()}")
         return response.headers["location"]
-
-    def rotate_key(self, *, keep_old: bool = True) -> None:
-        """Signs with a new key from now on; the JWKS keeps the old one unless told not to."""
-        self.keys.insert(0, _key(self.algorithm, len(self.keys)))
-        if not keep_old:
-            del self.keys[1:]
-
-    def mint(
-        self, key: RSAKey | ECKey | None = None, header: dict[str, Any] | None = None, **claims: Any
-    ) -> str:
-        """A token with exactly these claims, signed with the current key unless another is given."""
-        key = key or self.keys[0]
-        return jwt.encode(
-            {"alg": self.algorithm, "kid": self.keys[0].kid, **(header or {})},
-            claims,
-            key,
-            algorithms=[self.algorithm],
-        )
-
-    def id_claims(
-        self, client_id: str, user: str = "alice", nonce: str = "", **changes: Any
-    ) -> dict[str, Any]:
-        """The claims of a good ID token."""
-        now = int(self.clock.time())
-        times = {"iat": now, "exp": now + int(TOKEN_LIFETIME)}
-        claims = {"iss": self.issuer, "aud": client_id, **times, **self.people[user]}
-        return {**claims, **({"nonce": nonce} if nonce else {}), **changes}
-
-    def jwks(self) -> dict[str, Any]:
-        """The public keys, as served."""
-        return dict(KeySet(list(self.keys)).as_dict(private=False))
 
     def discovery(self) -> dict[str, Any]:
         return {
@@ -243,11 +171,11 @@ class OpenIdProvider(StandIn):
         code = secrets.token_urlsafe(24)
         self._grants[code] = _Grant(asked, user, self.clock.time() + CODE_LIFETIME)
         back = {"code": code, "state": asked.state, "iss": self.issuer}
-        if "wrong state" in self._bad:
+        if "wrong state" in self.bad:
             back["state"] = secrets.token_urlsafe(16)
-        if "no state" in self._bad:
+        if "no state" in self.bad:
             del back["state"]
-        if "mix-up issuer" in self._bad:
+        if "mix-up issuer" in self.bad:
             back["iss"] = "http://evil.test"
         parts = urlsplit(asked.redirect_uri)
         query_text = "&".join(q for q in (parts.query, urlencode(back)) if q)
@@ -282,7 +210,10 @@ class OpenIdProvider(StandIn):
         grant.tokens.append(access)
         self._access[access] = str(self.people[grant.user]["sub"])
         answer = {"access_token": access, "token_type": "Bearer", "expires_in": int(TOKEN_LIFETIME)}
-        return Response.of({**answer, "id_token": self._id_token(grant)}, cache_control="no-store")
+        return Response.of(
+            {**answer, "id_token": self.id_token(grant.asked.client_id, grant.user, grant.asked.nonce)},
+            cache_control="no-store",
+        )
 
     def _check_exchange(self, request: Request, form: dict[str, str]) -> tuple[str, _Grant | None]:  # noqa: PLR0911
         client = self._authenticated(request, form)
@@ -317,62 +248,12 @@ class OpenIdProvider(StandIn):
         client = self.clients.get(name)
         return client if client and secrets.compare_digest(client.secret.encode(), secret.encode()) else None
 
-    def _id_token(self, grant: _Grant) -> str:
-        claims = self.id_claims(grant.asked.client_id, grant.user, grant.asked.nonce)
-        now = int(self.clock.time())
-        changes: dict[str, dict[str, Any]] = {
-            "wrong nonce": {"nonce": secrets.token_urlsafe(16)},
-            "wrong audience": {"aud": "another-client"},
-            "wrong issuer": {"iss": "http://evil.test"},
-            "expired": {"iat": now - 7200, "exp": now - 3600},
-            "not yet valid": {"iat": now + 3600, "nbf": now + 3600, "exp": now + 7200},
-        }
-        for how in self._bad & set(changes):
-            claims.update(changes[how])
-        if "no nonce" in self._bad:
-            claims.pop("nonce", None)
-        return self._signed(claims)
-
-    def _signed(self, claims: dict[str, Any]) -> str:
-        if "no signature" in self._bad:
-            return f"{_b64({'alg': 'none', 'typ': 'JWT'})}.{_b64(claims)}."
-        if "key confusion" in self._bad:
-            signed = f"{_b64({'alg': 'HS256', 'kid': self.keys[0].kid})}.{_b64(claims)}"
-            secret = self.keys[0].as_pem(private=False)
-            return f"{signed}.{_b64url(hmac.new(secret, signed.encode(), hashlib.sha256).digest())}"
-        if "unknown key" in self._bad:
-            return self.mint(_key(self.algorithm, 99), **claims)
-        token = self.mint(**claims)
-        if "tampered" in self._bad:
-            head, _, signature = token.split(".")
-            token = f"{head}.{_b64({**claims, 'sub': 'bob', 'email': 'bob@example.com'})}.{signature}"
-        return token
-
     def describe(self, request: Request) -> str:
         return f"{request.method} {request.path}"
 
 
-@functools.cache
-def _key(algorithm: str, number: int) -> RSAKey | ECKey:
-    """Made once a process: an RSA key costs a tenth of a second."""
-    named = {"kid": f"{algorithm.lower()}-{number}", "use": "sig", "alg": algorithm}
-    if algorithm == "RS256":
-        return RSAKey.generate_key(2048, parameters=named)  # type: ignore[arg-type]
-    if algorithm == "ES256":
-        return ECKey.generate_key("P-256", parameters=named)  # type: ignore[arg-type]
-    raise ValueError(f"this provider signs with RS256 or ES256, not {algorithm}")
-
-
 def _challenge(verifier: str) -> str:
-    return _b64url(hashlib.sha256(verifier.encode()).digest())
-
-
-def _b64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def _b64(value: dict[str, Any]) -> str:
-    return _b64url(json.dumps(value).encode())
+    return b64url(hashlib.sha256(verifier.encode()).digest())
 
 
 def path_and_query(url: str) -> str:
