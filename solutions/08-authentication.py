@@ -348,7 +348,7 @@ def verify_token(token: str, keys: dict, clock) -> dict:
 # `refresh(conn, token, clock)` takes a token and returns its successor (text).
 #
 # - The successor cannot be guessed, not even by who knows the token before it (at least 22 characters), is of the same family, and is good for 30 days on `clock`, but not beyond the family's end. `refresh_tokens` holds its hash; the token itself is stored nowhere.
-# - A token that is unknown, over, or of a family that has ended or was revoked raises `InvalidToken`. A typed error of your own is as good.
+# - A token that is unknown, over, or of a family that has ended or was revoked raises `InvalidToken`. A typed error of your own is as good. Nothing is revoked for it: to come too late is no sign of a theft.
 # - A token that was **used before** was stolen by somebody, also if it has run out since: it is refused, and its family is revoked (`revoked_at` says since when), so that its newest token is refused from then on as well. Other families of the customer are not touched.
 # - Two calls with one token at the same moment are the same thing: at most one gets a successor, the other is refused (with a typed error, not one of the database), and then the family is revoked.
 # - Calls for different families never wait for each other.

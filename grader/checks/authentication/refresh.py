@@ -72,6 +72,7 @@ def refresh(answer: Answer, bench: Bench) -> History:
         call("empty", "an empty text", "")
         for name in ("expired", "ended", "revoked"):
             call(name, WHAT[name], tokens[name])
+        history.refused = desk.revoked()
         desk.reset()
         rehearsal.dismiss()  # another process
         rehearsal.rescue(SAME)
@@ -205,14 +206,23 @@ NOTHING = "Stored must be what the next call looks for: the hexadecimal SHA-256 
     "given clock.",
 )
 def refuses_what_is_over(history: History) -> Ruling:
-    """Unknown and expired tokens, and those of an ended or revoked family, are refused with a typed error."""
+    """What is unknown or over, or of an ended or revoked family, is refused with a typed error and revokes nothing."""
+    shown = [history.table("unknown", "empty", "expired", "ended", "revoked")]
     for key in ("unknown", "empty", "expired", "ended", "revoked"):
         call = history.calls[key]
         if not refused(call.reply):
             return fail(
                 f"{call.what}: InvalidToken, or an error of your own",
                 f"the call {call.said()}",
-                evidence=[history.table("unknown", "empty", "expired", "ended", "revoked")],
+                evidence=shown,
+            )
+    for key in ("expired", "ended"):
+        if since := history.refused.get(SEEDS[key][0]):
+            return fail(
+                f"{WHAT[key]}, shown for the first time: its family is not revoked",
+                f"revoked since {since:%Y-%m-%d %H:%M}",
+                "A device that was switched off for too long is no thief: it must log in again, and nobody need be told.",
+                shown,
             )
     return True
 

