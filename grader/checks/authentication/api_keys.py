@@ -6,7 +6,7 @@ import base64
 
 from grader.checks.authentication.api_keys_counter import Counter, History
 from grader.checks.authentication.api_keys_scenes import drive, twice
-from grader.checks.authentication.unit import lab
+from grader.checks.authentication.unit import CLOCK, lab
 from grader.checks.concurrency import all_end, covered, holds
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench
@@ -192,7 +192,7 @@ def bad_keys_look_alike(history: History) -> Ruling:
 @api_keys.property(
     needs=["works", "bad_keys_look_alike"],
     misconception="The new key has to be brought to many machines while the old one still serves; but a rotation is no way "
-    "to make a key live longer, nor to make two of one.",
+    "to make a key live longer, nor to make two of one. " + CLOCK,
 )
 def rotation_overlaps(history: History) -> Ruling:
     """After a rotation both keys work for 24 hours, then the new one alone, with the owner and the scopes of the old."""

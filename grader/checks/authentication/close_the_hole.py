@@ -5,7 +5,7 @@ from __future__ import annotations
 from grader.checks.authentication.close_the_hole_scenes import Door, History, at_once, attacks, logins
 from grader.checks.authentication.second_step import MALLORY
 from grader.checks.authentication.served import refused
-from grader.checks.authentication.unit import lab
+from grader.checks.authentication.unit import CLOCK, lab
 from grader.checks.concurrency import explored
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench
@@ -109,7 +109,8 @@ def works_once(history: History) -> Ruling:
 
 @close_the_hole.property(
     needs=["lets_people_in"],
-    misconception="A code that is good for ever can be guessed for ever; created_at, on the clock given, says how old it is.",
+    misconception="A code that is good for ever can be guessed for ever; created_at says how old it is. "
+    + CLOCK,
 )
 def ends_after_ten_minutes(history: History) -> Ruling:
     """After ten minutes a ticket is over."""

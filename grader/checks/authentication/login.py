@@ -30,7 +30,7 @@ from grader.checks.authentication.login_street import (
     Street,
 )
 from grader.checks.authentication.login_twins import compare
-from grader.checks.authentication.unit import lab
+from grader.checks.authentication.unit import CLOCK, lab
 from grader.checks.concurrency import all_end, covered, holds
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench
@@ -159,7 +159,7 @@ ELSEWHERE = (
 @login.property(
     needs=["account_is_throttled"],
     misconception="The window begins with the first failure: not on the hour, not anew with every failure, and not with "
-    "attempts that were refused.",
+    "attempts that were refused. " + CLOCK,
 )
 def ends_in_time(history: History) -> Ruling:
     """A quarter of an hour after the first of the five failures it is over, and TooManyAttempts says so beforehand."""

@@ -15,7 +15,7 @@ from grader.checks.authentication.oauth_scenes import (
 )
 from grader.checks.authentication.oauth_site import REDIRECT, Site
 from grader.checks.authentication.served import refused
-from grader.checks.authentication.unit import lab
+from grader.checks.authentication.unit import CLOCK, lab
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench
 
@@ -75,7 +75,7 @@ def _none_works(history: History, family: str) -> Ruling:
     )
 
 
-@oauth_callback.property(weight=0, misconception="A door that opens to nobody is a wall.")
+@oauth_callback.property(weight=0, misconception="A door that opens to nobody is a wall. " + CLOCK)
 def lets_people_in(history: History) -> Ruling:
     """Whoever logs in with either provider is logged in as who they are there: by issuer and subject."""
     for what, login, who in history.logins:

@@ -7,7 +7,7 @@ from typing import Any
 
 from grader.checks.authentication.guessing import long_and_unlike
 from grader.checks.authentication.refresh_desk import SCHEMA, SEEDS, Call, Desk, History, digest
-from grader.checks.authentication.unit import lab
+from grader.checks.authentication.unit import CLOCK, lab
 from grader.checks.concurrency import (
     CONN,
     Part,
@@ -192,7 +192,7 @@ def only_hashes_stored(history: History) -> Ruling:
             return fail(
                 f"{call.what}: its family {SEEDS[key][0]}, until {START + end:%Y-%m-%d %H:%M}",
                 f"family {row[0]}, until {row[1]}",
-                "A successor lives for 30 days on the given clock, but never longer than its family.",
+                "A successor lives for 30 days, but never longer than its family. " + CLOCK,
             )
     return True
 
@@ -202,8 +202,8 @@ NOTHING = "Stored must be what the next call looks for: the hexadecimal SHA-256 
 
 @refresh.property(
     needs=["gives_a_successor"],
-    misconception="The row alone is no admission: it has an end, its family has one, and either may be over on the "
-    "given clock.",
+    misconception="The row alone is no admission: it has an end, its family has one, and either may be over. "
+    + CLOCK,
 )
 def refuses_what_is_over(history: History) -> Ruling:
     """What is unknown or over, or of an ended or revoked family, is refused with a typed error and revokes nothing."""
@@ -250,7 +250,7 @@ def reuse_ends_the_family(history: History) -> Ruling:
         return fail(
             f"revoked_at of the family: {START:%Y-%m-%d %H:%M}, the moment of the reuse",
             f"{since:%Y-%m-%d %H:%M}" if since else "none",
-            "Those who look after the customer see only what is written down, on the given clock.",
+            "Those who look after the customer see only what is written down. " + CLOCK,
             shown,
         )
     other = history.calls["bystander"]

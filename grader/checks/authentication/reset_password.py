@@ -16,7 +16,7 @@ from grader.checks.authentication.reset_password_scenes import (
     the_owner,
 )
 from grader.checks.authentication.served import refused
-from grader.checks.authentication.unit import lab
+from grader.checks.authentication.unit import CLOCK, lab
 from grader.checks.concurrency import explored
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench
@@ -173,7 +173,7 @@ def works_once_under_all_schedules(history: History) -> Ruling:
 
 @reset_password.property(
     needs=["lets_the_owner_in"],
-    misconception="Mailboxes are kept for years: a link in one must be good for minutes, by the clock the app was given.",
+    misconception="Mailboxes are kept for years: a link in one must be good for minutes. " + CLOCK,
 )
 def expires(history: History) -> Ruling:
     """After half an hour a link is worth nothing."""

@@ -15,7 +15,7 @@ from grader.checks.authentication.sessions_scenes import (
     come_in,
     go_out,
 )
-from grader.checks.authentication.unit import lab
+from grader.checks.authentication.unit import CLOCK, lab
 from grader.checks.concurrency import explored
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench
@@ -183,8 +183,8 @@ def logout_everywhere(history: History) -> Ruling:
 
 @sessions.property(
     needs=["logs_in"],
-    misconception="Half an hour counts from the last request, on the given clock, and what has ended is not begun anew by "
-    "asking.",
+    misconception="Half an hour counts from the last request, and what has ended is not begun anew by asking. "
+    + CLOCK,
 )
 def ends_when_idle(history: History) -> Ruling:
     """A session ends half an hour after its last request, and not before."""

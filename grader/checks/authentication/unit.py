@@ -2,6 +2,9 @@
 
 from grader.checks.exercise import LabChecks
 
+# For whoever looked at another one; time.time() and the database's now() are of a day long before.
+CLOCK = "What counts is the given clock: your machine's clock and the server's show another time."
+
 lab = LabChecks(
     "08-authentication",
     context="""\

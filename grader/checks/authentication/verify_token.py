@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from grader.checks.authentication.unit import lab
+from grader.checks.authentication.unit import CLOCK, lab
 from grader.checks.authentication.verify_token_scenes import History, show_all
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench
@@ -37,7 +37,8 @@ def verify_token(answer: Answer, bench: Bench) -> History:
 
 @verify_token.property(
     weight=0,
-    misconception="Safe is easy if nobody gets in; both of the issuer's algorithms are in use, and clocks differ.",
+    misconception="Safe is easy if nobody gets in; both of the issuer's algorithms are in use, and clocks differ. "
+    + CLOCK,
 )
 def lets_ours_in(history: History) -> Ruling:
     """Every token of ours is accepted, and its claims are returned."""

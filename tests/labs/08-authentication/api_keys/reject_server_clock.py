@@ -1,4 +1,4 @@
-# fails: rotation_overlaps -- "after 23 hours"
+# fails: rotation_overlaps -- "after 23 hours" "and the server's"
 VALID = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > %s)"
 
 

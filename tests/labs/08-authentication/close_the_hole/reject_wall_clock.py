@@ -1,4 +1,4 @@
-# fails: ends_after_ten_minutes -- "a code of 11 minutes ago" "on the clock given"
+# fails: ends_after_ten_minutes -- "a code of 11 minutes ago" "your machine's clock"
 def close_the_hole(conn, form, clock):
     ticket, code = form.get("ticket"), form.get("code")
     if not isinstance(ticket, str) or not isinstance(code, str):

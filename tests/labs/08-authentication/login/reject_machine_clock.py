@@ -1,4 +1,4 @@
-# fails: ends_in_time, nobody_is_locked_out_for_ever -- "ada, the right password"
+# fails: ends_in_time, nobody_is_locked_out_for_ever -- "ada, the right password" "your machine's clock"
 hasher = Argon2Hasher(time_cost=1, memory_cost=1024, parallelism=1)
 dummy = hasher.hash("nobody has this password")
 ENTER = """

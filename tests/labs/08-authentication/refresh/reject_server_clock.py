@@ -1,4 +1,4 @@
-# fails: refuses_what_is_over, only_hashes_stored, reuse_ends_the_family -- "given clock"
+# fails: refuses_what_is_over, only_hashes_stored, reuse_ends_the_family -- "and the server's"
 def sha(token):
     return hashlib.sha256(token.encode()).hexdigest()
 

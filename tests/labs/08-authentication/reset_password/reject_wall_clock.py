@@ -1,4 +1,4 @@
-# fails: expires -- "a link that is 31 minutes old" "by the clock the app was given"
+# fails: expires -- "a link that is 31 minutes old" "your machine's clock"
 def reset_password(database_url, send_mail, hash_password, clock) -> FastAPI:
     app = FastAPI()
 

@@ -1,4 +1,4 @@
-# fails: ends_when_idle -- "75 minutes after the login" "given clock"
+# fails: ends_when_idle -- "75 minutes after the login" "your machine's clock"
 def sessions(database_url, redis, check_password, clock):
     app = FastAPI()
     name = "__Host-session"

@@ -1,4 +1,4 @@
-# fails: lets_ours_in -- "a token of ours"
+# fails: lets_ours_in -- "a token of ours" "your machine's clock"
 # The machine's clock is not the one that counts.
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
