@@ -530,7 +530,7 @@ def revoke_key(conn: psycopg.Connection, prefix: str, clock) -> None:
 # - Each login has a `state`, a `nonce` and a PKCE verifier of its own (`code_challenge_method=S256`; 43 to 128 characters), drawn from the system's randomness; state and nonce have at least 22 characters.
 # - A callback counts only in the browser that began the login, with its `state`, once, and within ten minutes of `clock`. The browser keeps cookies as real ones do: it comes from another site, so `SameSite=Strict` keeps them back.
 # - It counts only if its `iss` is the provider that this login was begun with, and only that one is ever sent the code.
-# - The ID token is signed by a key of that provider's set, has its issuer as `iss`, our `client_id` as `aud`, the `nonce` of this login, and holds at this moment (`exp`, and `iat` and `nbf` if there; a minute more or less does not matter). Userinfo is nobody's proof of a login.
+# - The ID token is signed by a key of that provider's set, has its issuer as `iss`, our `client_id` as `aud`, the `nonce` of this login, an `exp` that has not passed, and no `iat` or `nbf` in the future (a minute more or less does not matter). The other provider's keys count for nothing here. Userinfo is nobody's proof of a login.
 # - People are told apart by issuer and subject; anybody can claim an e-mail address.
 # - With the login the browser gets a session it did not have before: cookies from before open nothing afterwards. Its cookie has at least 22 characters, and nobody can make one up, not even who knows your code, the addresses that the login went through and the cookies of others.
 # - Everything else at `/callback` is refused with 4xx, never with 5xx, and logs nobody in. Two people may log in at the same time.

@@ -10,10 +10,10 @@ from grader.checks.authentication.oauth_scenes import (
     legitimate,
     odd_callbacks,
     others_attack,
-    provider_goes_wrong,
     requests,
 )
 from grader.checks.authentication.oauth_site import REDIRECT, Site
+from grader.checks.authentication.oauth_tokens import provider_goes_wrong
 from grader.checks.authentication.served import refused
 from grader.checks.authentication.unit import CLOCK, lab
 from grader.checks.exercise import Ruling, fail, unknown

@@ -1,4 +1,4 @@
-"""What happens at the site of `oauth_callback`: logins, attacks on them, and a provider that goes wrong."""
+"""What happens at the site of `oauth_callback`: logins, and attacks on them."""
 
 from __future__ import annotations
 
@@ -12,37 +12,6 @@ from grader.verdict import Evidence
 
 MINUTE = 60.0
 ALICE, BOB = (HOME, "alice"), (HOME, "bob")
-# What the provider's side can get wrong, by the property that looks at it.
-WRONG = {
-    "state": ("wrong state", "no state"),
-    "nonce": ("wrong nonce", "no nonce"),
-    "token": (
-        "wrong audience",
-        "wrong issuer",
-        "expired",
-        "not yet valid",
-        "no signature",
-        "key confusion",
-        "unknown key",
-        "tampered",
-    ),
-    "mix-up": ("mix-up issuer",),
-}
-SAID = {
-    "wrong state": "a callback with another state",
-    "no state": "a callback without state",
-    "wrong nonce": "an ID token with another login's nonce",
-    "no nonce": "an ID token without a nonce",
-    "wrong audience": "an ID token for another client",
-    "wrong issuer": "an ID token that names another issuer",
-    "expired": "an ID token that ran out an hour ago",
-    "not yet valid": "an ID token of an hour from now",
-    "no signature": "an ID token with alg none",
-    "key confusion": "an ID token signed HS256 with the public key",
-    "unknown key": "an ID token signed by a key that is not in the set",
-    "tampered": "an ID token whose payload was changed",
-    "mix-up issuer": "a callback in the name of another issuer",
-}
 
 
 @dataclass
@@ -131,20 +100,6 @@ def requests(site: Site, history: History) -> None:
         twice.append(site.begin(site.browser(), site.home).sent)
     names = ("state", "nonce", "code_challenge")
     history.repeated = tuple(n for n in names if n in twice[0] and twice[0][n] == twice[1].get(n))
-
-
-def provider_goes_wrong(site: Site, history: History) -> None:
-    for family, ways in WRONG.items():
-        for how in ways:
-            site.home.misbehave(how)
-            login = site.log_in(site.browser(), site.home)
-            history.attacks.append(Attack(SAID[how], family, login.back, login.who))
-    site.home.behave()
-    site.partner.claims_instead = {"iss": HOME}
-    login = site.log_in(site.browser(), site.partner)
-    site.partner.claims_instead = {}
-    what = "an ID token of the partner that names the other provider as its issuer"
-    history.attacks.append(Attack(what, "token", login.back, login.who))
 
 
 def others_attack(site: Site, history: History) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from joserfc.jwk import ECKey
+from joserfc.jwk import ECKey, RSAKey
 
 from grader.checks.authentication.browser import Browser
 from grader.checks.authentication.served import Served
@@ -39,13 +39,14 @@ Who = tuple[str, str]  # issuer, subject
 
 
 class Provider(OpenIdProvider):
-    """With keys of its own. claims_instead: what its ID tokens say besides or instead."""
+    """With keys of its own. claims_instead: what its ID tokens say besides or instead. key_instead: what signs them."""
 
     def __init__(self, name: str, *args: Any, **more: Any) -> None:
         super().__init__(*args, algorithm="ES256", require_pkce=False, **more)
         self.lane = name
         self.keys = []
         self.claims_instead: dict[str, Any] = {}
+        self.key_instead: RSAKey | ECKey | None = None
         self.new_key()
 
     def new_key(self) -> None:
@@ -55,6 +56,13 @@ class Provider(OpenIdProvider):
 
     def id_claims(self, *args: Any, **more: Any) -> dict[str, Any]:
         return {**super().id_claims(*args, **more), **self.claims_instead}
+
+    def mint(
+        self, key: RSAKey | ECKey | None = None, header: dict[str, Any] | None = None, **claims: Any
+    ) -> str:
+        if self.key_instead is not None:
+            key, header = self.key_instead, {"kid": self.key_instead.kid}
+        return super().mint(key, header, **claims)
 
 
 @dataclass

@@ -12,7 +12,7 @@ from grader.checks.authentication.close_the_hole_scenes import Try
 from grader.checks.authentication.forgery import forged
 from grader.checks.authentication.mint import Mint
 from grader.checks.authentication.oauth_guesses import ELSEWHERE
-from grader.checks.authentication.oauth_scenes import SAID
+from grader.checks.authentication.oauth_tokens import SAID
 from grader.checks.authentication.refresh import doubled, survived
 from grader.checks.authentication.second_step import ADA, HOLE, MALLORY
 from grader.checks.authentication.stored_hashes import weakness
@@ -121,6 +121,9 @@ def test_every_attack_on_a_login_elsewhere_gets_past_a_variant_that_names_it():
     attacks = [
         *SAID.values(),
         "an ID token of the partner that names the other provider as its issuer",
+        "an ID token that begins in an hour (nbf)",
+        "an ID token issued an hour from now (iat)",
+        "an ID token signed by a key of the other provider",
         "Mallory's callback in a browser that began nothing",
         "Mallory's callback in a browser that began a login",
         "a callback 11 minutes after the login began",

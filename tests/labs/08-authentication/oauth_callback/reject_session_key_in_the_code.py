@@ -69,6 +69,7 @@ def oauth_callback(providers, http, clock):
             and claims.get("nonce") == mine["nonce"]
             and claims.get("exp", 0) > now
             and claims.get("iat", now + 99) <= now + 30
+            and claims.get("nbf", 0) <= now + 30
         )
         if not right:
             raise HTTPException(401, "a token for something else")
