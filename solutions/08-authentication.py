@@ -179,7 +179,7 @@ def login(conn: psycopg.Connection, redis, email: str, password: str, ip: str, c
 # - The cookie is `__Host-session`: `Secure`, `HttpOnly`, `SameSite=Lax` or `Strict`, `Path=/`, without `Domain`. If it has a `Max-Age`, then of 12 hours at most.
 # - Its value is an id of at least 22 characters from the system's randomness. Neither database nor Redis holds anything from which an id can be read.
 # - Every login makes a new id, whatever cookie the browser brings along. If that was of a session, whoever's it was, that session ends.
-# - A session ends 30 minutes after its last request to `/me`, and 12 hours after the login however busy it is. A minute more or less makes no difference. What has ended does not come back.
+# - A session ends 30 minutes after its last request to `/me`, and 12 hours after the login however busy it is. A minute more or less makes no difference. What has ended does not come back. Whoever asks for something with the cookie of a session that has ended is nobody: no session ends by it.
 # - A logout ends the session in every process, and makes the browser drop the cookie (a `Set-Cookie` with `Max-Age=0`, `Path=/` and `Secure`). Other sessions of the account go on. A logout without a session is answered 2xx or 401.
 # - When a logout has been answered the session has ended, also if a request to `/me` was under way at the same moment.
 # - `/logout-everywhere` ends all sessions of the account, in whatever browser, and no other's. The account can log in again at once.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from grader.checks.authentication.guessing import long_and_unlike
 from grader.checks.authentication.sessions_app import Venue
+from grader.checks.authentication.sessions_old_cookies import come_back
 from grader.checks.authentication.sessions_scenes import (
     LONGEST,
     MADE_UP,
@@ -41,9 +42,9 @@ def sessions(answer: Answer, bench: Bench) -> History:
     venue, history = Venue(answer, bench), History()
     try:
         browsing = Browsing(venue, history)
-        mine = come_in(venue, browsing)
-        if mine:
-            go_out(venue, browsing, mine)
+        if come_in(venue, browsing):
+            go_out(venue, browsing)
+            come_back(venue, browsing)
             as_time_goes_by(venue, browsing)
             history.schedules = at_once(venue, browsing.here)
             if history.schedules.counterexample is None:
@@ -189,6 +190,16 @@ def logout_everywhere(history: History) -> Ruling:
 def ends_when_idle(history: History) -> Ruling:
     """A session ends half an hour after its last request, and not before."""
     return history.seen("idle")
+
+
+@sessions.property(
+    needs=["logout_ends_it", "ends_when_idle"],
+    misconception="Old cookies lie about in logs, backups and other people's browsers: whoever can log a customer out with one "
+    "can do it every minute.",
+)
+def old_cookies_do_nothing(history: History) -> Ruling:
+    """Whatever is asked with the cookie of a session that has ended, the account's other sessions go on."""
+    return history.seen("old")
 
 
 @sessions.property(

@@ -103,14 +103,14 @@ class Browsing:
             self._newest[cookie] = found.cookie.value
 
 
-def come_in(venue: Venue, browsing: Browsing) -> str:
-    """Logins, and what is none. Returns the cookie of Ada's first, "" where nobody gets in."""
+def come_in(venue: Venue, browsing: Browsing) -> bool:
+    """Logins, and what is none. Returns whether anybody gets in."""
     history, here, me, enter = browsing.history, browsing.here, browsing.me, browsing.enter
     ada, bob = venue.accounts
     mine = enter("login", "Ada logs in", ada)
     here.refuse_stub(history.asked["login"].exchange)
     if not history.asked["login"].exchange.ok or not mine:
-        return ""
+        return False
     me("plain here", "Ada, in the same process", mine, ada[2], here)
     here.refuse_stub(history.asked["plain here"].exchange)
     me("plain there", "Ada, in another process", mine, ada[2])
@@ -134,10 +134,10 @@ def come_in(venue: Venue, browsing: Browsing) -> str:
         here.worker.call("__seed__", 7)
         cookie = cookie_of(login(here, bob))
         history.repeated.append(cookie.value if cookie else "")
-    return mine
+    return True
 
 
-def go_out(venue: Venue, browsing: Browsing, mine: str) -> None:
+def go_out(venue: Venue, browsing: Browsing) -> None:
     """Logins over other sessions, and logouts."""
     here, there, me, enter, keep = browsing.here, browsing.there, browsing.me, browsing.enter, browsing.keep
     ada, bob = venue.accounts
@@ -148,21 +148,23 @@ def go_out(venue: Venue, browsing: Browsing, mine: str) -> None:
     swapped = enter("swapped", "Ada logs in with Mallory's cookie", ada, thief)
     me("fixed before", "Mallory's cookie, after Ada has logged in with it", thief)
     me("fixed swapped", "the cookie that Ada got", swapped, ada[2])
-    again = enter("again", "Ada logs in once more in the same browser", ada, swapped)
+    enter("again", "Ada logs in once more in the same browser", ada, swapped)
     me("fixed again", "the cookie she had before that", swapped)
 
+    mine, out = enter("mine", "Ada logs in", ada), enter("out", "Ada logs in in another browser", ada)
     other = enter("other", "Bob logs in", bob)
-    keep("logout", "Ada logs out", here.ask("POST", "/logout", headers=browsing.jar(again)))
-    me("ended there", "her cookie, after the logout, in another process", again)
-    me("ended here", "her cookie, after the logout, in the same process", again, 0, here)
+    keep("logout", "Ada logs out", here.ask("POST", "/logout", headers=browsing.jar(out)))
     me("ended mine", "her session in another browser", mine, ada[2])
     me("ended other", "Bob's session", other, bob[2])
+    me("ended there", "her cookie, after the logout, in another process", out)
+    me("ended here", "her cookie, after the logout, in the same process", out, 0, here)
     keep("logout nobody", "a logout without a session", here.ask("POST", "/logout"))
-    keep("logout again", "the logout, once more", here.ask("POST", "/logout", headers=browsing.jar(again)))
-    everywhere = there.ask("POST", "/logout-everywhere", headers=browsing.jar(planted))
+    keep("logout again", "the logout, once more", here.ask("POST", "/logout", headers=browsing.jar(out)))
+    mine, hers = enter("one", "Ada logs in", ada), enter("two", "Ada logs in in another browser", ada)
+    everywhere = there.ask("POST", "/logout-everywhere", headers=browsing.jar(hers))
     keep("all", "Ada logs out everywhere", everywhere)
     me("gone mine", "Ada's session in one browser", mine, 0, here)
-    me("gone planted", "the session with which she did it", planted)
+    me("gone hers", "the session with which she did it", hers)
     me("gone other", "Bob's session", other, bob[2])
     fresh = enter("fresh", "Ada logs in again", ada)
     me("gone fresh", "her new session", fresh, ada[2])
