@@ -422,7 +422,7 @@ def refresh(conn: psycopg.Connection, token: str, clock) -> str:
 # - `check_key(conn, key, scope, clock)` returns the owner's id. A key that is unknown, malformed in whatever way, over or revoked raises `InvalidKey`, always with the same text and attributes. A good key without this very scope raises `MissingScope`: scopes are names, and none (`*`, `admin`) stands for others.
 # - It is called at every request, and there are many keys: it sends **one** statement, which an index answers, writes nothing, and computes no password hash.
 # - `rotate_key(conn, key, clock)` returns a new key with the owner and the scopes of the old one, which goes on working for 24 hours on `clock`, and never longer than it would have. A key that is not good, malformed in whatever way, or was rotated before, raises `InvalidKey`. Of two rotations of one key at the same moment one makes the successor, the other raises `InvalidKey`.
-# - `revoke_key(conn, prefix, clock)` ends the key with this prefix at once and for every process, also one that was rotated. Other keys go on, its successor too.
+# - `revoke_key(conn, prefix, clock)` ends the key with exactly this prefix at once and for every process, also one that was rotated. Other keys go on, its successor too; where no key has this prefix (half a one, say, or `%`), nothing ends.
 # - Error classes of your own are as good, as long as they are two.
 #
 # Example: `create_key(conn, 7, ["orders:read"], clock)` gives `shop_k3Jx0a9Q_rT5v...`; `check_key` of it returns 7 for `orders:read` and raises `MissingScope` for `orders`.

@@ -235,10 +235,13 @@ def rotates_once(history: History) -> Ruling:
     misconception="A key is revoked because it is in wrong hands: whatever was remembered about it, or promised to it, ends now.",
 )
 def revoked_at_once(history: History) -> Ruling:
-    """From the moment it is revoked a key is refused in every process, in its last hours too; other keys go on."""
+    """From the moment it is revoked the key with that prefix is refused in every process, and no other."""
     found = history.calls.get("revoked", [])
     if found and found[0].how == "raised":
         return fail("revoke_key returns", found[0].line())
     owner = history.keys["first"].row["owner_id"]
     ruling = history.first_other("revoked", "invalid", "invalid", "invalid", owner, start=1)
-    return ruling if ruling is not True else history.first_other("revoked later", "invalid", owner, start=1)
+    if ruling is True:
+        ruling = history.first_other("revoked later", "invalid", owner, start=1)
+    spared = max(1, len(history.calls.get("spared", [])))
+    return ruling if ruling is not True else history.first_other("spared", *[owner] * spared)

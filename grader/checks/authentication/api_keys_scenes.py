@@ -191,6 +191,29 @@ def _revoke(counter: Counter, owner: int) -> None:
             ("that key", ["check_key", other.text, READ]),
             ("its successor", ["check_key", newest.text, READ]),
         )
+    _revoke_none(counter, owner)
+
+
+def _revoke_none(counter: Counter, owner: int) -> None:
+    """revoke_key with texts that are no key's prefix; whether two keys still work after each. What it says is its own affair."""
+    one, two = counter.make("spared", owner, [READ]), counter.make("spared too", owner, [READ])
+    if not one or not two:
+        return
+    last = len(one.prefix.rstrip("_")) - 1
+    for what, text in (
+        ("all of a prefix but its last character", one.prefix[:-1]),
+        ("a prefix with _ for one character", f"{one.prefix[:last]}_{one.prefix[last + 1 :]}"),
+        ("shop_%", "shop_%"),
+        ("%", "%"),
+        ("an empty text", ""),
+    ):
+        counter.run((f"revoke_key with {what}", ["revoke_key", text]))
+        after = f"after revoke_key with {what}"
+        counter.keep(
+            "spared",
+            (f"the key, {after}", ["check_key", one.text, READ]),
+            (f"another key of the owner, {after}", ["check_key", two.text, READ]),
+        )
 
 
 def _race(counter: Counter, owner: int) -> None:
