@@ -62,7 +62,11 @@ def __open__(listener, url, clock):
 
 
 def __mails__(wanted):
-    __quiet__(lambda: _tried[0] >= wanted)
+    def tried():
+        return _tried[0] >= wanted
+
+    # A background task may try until the mail server is back, and is under way until then.
+    __quiet__(tried, enough=lambda: _mail_is_down[0] and tried())
     found = _mails[:]
     _mails.clear()
     _tried[0] = 0
@@ -70,7 +74,10 @@ def __mails__(wanted):
 
 
 def __mail_is_down__(down):
-    _mail_is_down[0] = down
+    with _quiet:
+        _mail_is_down[0] = down
+    if not down:
+        __mails__(0)  # what was still to be sent is nobody's reply
 """
 HOME = "https://shop.example/reset"
 

@@ -45,11 +45,12 @@ def __serve__(listener, build, *args):
     return {"ok": False, "reason": problem} if problem else _serve.start(_Counted(app), listener, before)
 
 
-def __quiet__(also=None):
+def __quiet__(also=None, enough=lambda: False):
     # What was started behind the app's back is waited for too: for a while where there is a thread, a task or a timer
     # that may do it, else for a moment; of an app that let one wait in vain, not for as long.
+    # enough: when nothing more can come, though something is under way.
     with _quiet:
-        _quiet.wait_for(lambda: not _under_way[0], 5)
+        _quiet.wait_for(lambda: not _under_way[0] or enough(), 5)
         if not also:
             return
         began = _time.perf_counter()
