@@ -17,20 +17,26 @@ def __time_flows__(path):
     from grader.instruments.answer_clock import connect
 
     clock = connect(path)
-    swapped = {
-        time.sleep: clock.sleep,
-        time.time: clock.time,
-        time.monotonic: clock.monotonic,
-        time.perf_counter: clock.monotonic,
-        time.time_ns: lambda: int(clock.time() * 1e9),
-        time.monotonic_ns: lambda: int(clock.monotonic() * 1e9),
-    }
-    for real, virtual in swapped.items():
-        setattr(time, real.__name__, virtual)
+    __swap__(
+        time,
+        sleep=clock.sleep,
+        time=clock.time,
+        monotonic=clock.monotonic,
+        perf_counter=clock.monotonic,
+        time_ns=lambda: int(clock.time() * 1e9),
+        monotonic_ns=lambda: int(clock.monotonic() * 1e9),
+    )
+
+
+def __swap__(module, **others):
+    """Puts `others` in the place of what the module has, also where the answer has imported it by name."""
+    swapped = {name: (getattr(module, name), other) for name, other in others.items()}
+    for name, (_, other) in swapped.items():
+        setattr(module, name, other)
     for name, value in list(globals().items()):
-        for real, virtual in swapped.items():
+        for real, other in swapped.values():
             if value is real:
-                globals()[name] = virtual
+                globals()[name] = other
 
 
 def __pooled__(name, *args):
@@ -121,3 +127,49 @@ def __waits_take_virtual_time__():
 
 __waits_take_virtual_time__()
 """
+
+
+# To be run after the driver above.
+CALENDAR = '''
+def __calendar_flows__(path):
+    """Sets the date and the time of day after the judge's clock, in UTC; what measures durations stays as it is."""
+    import datetime as calendar, os, time
+    from grader.instruments.answer_clock import connect
+
+    clock = connect(path)
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    date, gmtime, strftime = calendar.datetime, time.gmtime, time.strftime
+
+    class Kind(type):
+        """What is made by the class below is a datetime like any other."""
+
+        def __instancecheck__(cls, value):
+            return isinstance(value, date)
+
+        def __subclasscheck__(cls, other):
+            return issubclass(other, date)
+
+    class Dated(date, metaclass=Kind):
+        def __new__(cls, *args, **more):
+            return date(*args, **more)
+
+        @classmethod
+        def now(cls, tz=None):
+            return date.fromtimestamp(clock.time(), tz)
+
+        @classmethod
+        def utcnow(cls):
+            return date.fromtimestamp(clock.time())
+
+    def here(seconds=None):
+        return gmtime(clock.time() if seconds is None else seconds)
+
+    def written(form, moment=None):
+        return strftime(form, here() if moment is None else moment)
+
+    __swap__(calendar, datetime=Dated)  # date.today() asks time.time() by itself
+    __swap__(time, gmtime=here, localtime=here, strftime=written)
+    # Who waits for a time of day sleeps until it comes.
+    __swap__(time, time=clock.time, time_ns=lambda: int(clock.time() * 1e9), sleep=clock.sleep)
+'''

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grader.checks.concurrency import all_end, blame, covered, holds
 from grader.checks.exercise import Ruling, fail, unknown
-from grader.checks.idempotency.charge_scenes import faults, one_by_one, together
+from grader.checks.idempotency.charge_scenes import faults, one_by_one, over_midnight, together
 from grader.checks.idempotency.charge_till import LAG, SCHEMA, Bank, Case, History, Till, unpaid
 from grader.checks.idempotency.deliveries import NEVER, waits
 from grader.checks.idempotency.unit import lab
@@ -39,12 +39,13 @@ def charge(answer: Answer, bench: Bench) -> History:
     )
     journal, clock, folder = Journal(), VirtualClock(), bench.scratch()
     history = History(amount)
-    with Bank(folder, journal=journal, clock=clock, lookup_lag=LAG) as bank:
+    with clock, Bank(folder, journal=journal, clock=clock, lookup_lag=LAG) as bank:
         assert isinstance(bank, Bank)
         till = Till(answer, database, tables, bank)
         one_by_one(till, clock, history, order)
         if history.plain is None or not history.plain.last.ok:
             return history
+        over_midnight(till, clock, history, folder, order)
         together(answer, bench, till, journal, history, (order, other))
         history.faults = faults(till, journal, folder, order)
     return history
@@ -151,7 +152,10 @@ def _settled(cases: list[Case]) -> Ruling:
     for case in cases:
         if text := unpaid(case):
             return fail(
-                "exactly one charge, and the order paid", f"{case.what}: {text}", evidence=[case.shown()]
+                "exactly one charge, and the order paid",
+                f"{case.what}: {text}",
+                case.misconception,
+                [case.shown()],
             )
         if not case.last.ok:
             return fail(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from psycopg.conninfo import make_conninfo
 
 from grader.checks.concurrency import CONN, Part, Rehearsal, Seat
 from grader.checks.idempotency.charge_till import (
     BAD_DAY,
     CALLING,
     CALLS,
+    DATED,
     HOUR,
     TROUBLE,
     TWO,
@@ -24,6 +28,9 @@ from grader.instruments.faults import Sweep, sweep
 from grader.instruments.joining import join
 from grader.instruments.pgsteps import PostgresSteps
 from grader.instruments.steps import Journal
+
+NEW_YEAR = datetime(2035, 1, 1, tzinfo=UTC)  # a Monday: the week begins as well
+WEST, EAST = "Etc/GMT+12", "Etc/GMT-14"  # 26 hours apart: it is never the same day in both
 
 
 def one_by_one(till: Till, clock: VirtualClock, history: History, order: int) -> None:
@@ -69,6 +76,34 @@ def one_by_one(till: Till, clock: VirtualClock, history: History, order: int) ->
     calls += till.until_done(order)
     what = f"{TROUBLE['cut after']}; called again the day after the next, when look-ups fail twice"
     history.late.append(till.case(what, calls, order))
+
+
+def over_midnight(till: Till, clock: VirtualClock, history: History, folder: Any, order: int) -> None:
+    """A reply is lost in one year, and the call comes again in the next.
+
+    The database's clock cannot be set: the two calls come over sessions in whose time zones it is another day.
+    """
+    door = clock.serve(folder, "till")
+    dated = f"{DATED}__calendar_flows__({door!r})\n"
+    night = Till(till.answer, till.database, till.tables, till.bank, dated)
+
+    def in_zone(zone: str) -> None:
+        night.url = make_conninfo(till.url, options=f"-c timezone={zone}")
+
+    night.reset()
+    clock.set(NEW_YEAR - timedelta(seconds=5))
+    till.bank.trouble = ("cut after",)
+    in_zone(WEST)
+    calls = night.until_done(order, lambda: in_zone(EAST))
+    what = f"{TROUBLE['cut after']} just before midnight; called again at once, and it is another day"
+    case = night.case(what, calls, order)
+    case.misconception = (
+        "A key that is made from the day, or from the moment, is another one when the day is over, and the request is new "
+        "to the provider. What is paid for is the same order all the time."
+    )
+    history.trouble.append(case)
+    if night.worker is not None:
+        night.worker.kill()
 
 
 def together(

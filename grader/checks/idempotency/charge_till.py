@@ -9,6 +9,8 @@ from grader.checks.concurrency import Scene, blame
 from grader.checks.idempotency.deliveries import DRIVER, PATIENCE
 from grader.checks.running import Answer, Database, Reply, Resource, Worker
 from grader.checks.tables import Tables
+from grader.checks.virtual_time import CALENDAR
+from grader.checks.virtual_time import DRIVER as FLOWING
 from grader.instruments.faults import Sweep
 from grader.instruments.provider import PaymentProvider
 from grader.instruments.standin import Request, Response
@@ -41,6 +43,7 @@ def _keep(conn, path, order_id, value):
     value.append(str(__charge__(conn, path, order_id)))
 """
 )
+DATED = CALLING + FLOWING + CALENDAR
 TWO = 40  # schedules of two calls
 LAG = 60.0  # virtual seconds before a charge shows in look-ups
 HOUR = 3600.0
@@ -78,13 +81,17 @@ class Bank(PaymentProvider):
 
 @dataclass
 class Case:
-    """Calls for one order, one after the other. charges: ids the provider has; row: (status, charge id)."""
+    """Calls for one order, one after the other. charges: ids the provider has, keys: those they came with; row:
+    (status, charge id). misconception: that of whoever fails here and nowhere before.
+    """
 
     what: str
     replies: list[Reply]
     charges: list[str]
     row: tuple[str, str]
     amounts: list[int] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    misconception: str = ""
 
     @property
     def last(self) -> Reply:
@@ -92,7 +99,9 @@ class Case:
 
     def shown(self) -> Evidence:
         rows = [[f"call {n}", blame(r)] for n, r in enumerate(self.replies, 1)]
-        rows += [["provider", f"{len(self.charges)} charges"], ["orders", " ".join(self.row)]]
+        rows += [["provider", f"{len(self.charges)} charges"]]
+        rows += [["", f"{c}, key {k[:60] or 'none'}"] for c, k in zip(self.charges, self.keys, strict=False)]
+        rows += [["orders", " ".join(self.row)]]
         return Evidence("table", self.what, {"columns": ["", "outcome"], "rows": rows})
 
 
@@ -119,8 +128,11 @@ class History:
 class Till:
     """The places of one check: tables, provider, clock, and a process that is called for orders."""
 
-    def __init__(self, answer: Answer, database: Database, tables: Tables, bank: Bank) -> None:
+    def __init__(
+        self, answer: Answer, database: Database, tables: Tables, bank: Bank, driver: str = CALLING
+    ) -> None:
         self.answer, self.database, self.tables, self.bank = answer, database, tables, bank
+        self.driver = driver
         self.url = database.url()
         self.worker: Worker | None = None
 
@@ -130,7 +142,7 @@ class Till:
 
     def call(self, order: int) -> Reply:
         if self.worker is None:
-            self.worker = self.answer.spawn(driver=CALLING)
+            self.worker = self.answer.spawn(driver=self.driver)
         connection = Resource("connection", self.url, id=f"conn {self.url}")
         reply = self.worker.call("__value__", connection, self.bank.socket(), order, timeout=PATIENCE)
         if reply.ended:
@@ -152,9 +164,8 @@ class Till:
         rows = self.tables.rows(
             "select status, coalesce(charge_id, '') from public.orders where id = %s", order
         )
-        return Case(
-            what, replies, [c.id for c in made], rows[0] if rows else ("", ""), [c.amount for c in made]
-        )
+        row = rows[0] if rows else ("", "")
+        return Case(what, replies, [c.id for c in made], row, [c.amount for c in made], [c.key for c in made])
 
     def wrong(self, order: int) -> str:
         """What is wrong with an order that must have been paid."""
