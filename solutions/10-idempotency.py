@@ -34,7 +34,7 @@
 # - A price for a new sku is stored. Afterwards `prices` holds for each sku the price with the latest `at` of all that have come, and that `at`.
 # - That is so whatever the order of arrival, however often a message comes, and whoever else delivers at the same moment.
 # - Two different prices of one sku never have the same `at`; the same price may be confirmed later.
-# - A message that changes nothing is no error: every call returns.
+# - A message that changes nothing is no error: every call returns, however many others come in between.
 # - A call that is killed anywhere leaves the old price or the new one, and can be repeated.
 # - Messages about different skus never wait for each other.
 #

@@ -7,18 +7,13 @@ set arrive, each at least once, what is stored in the end must be the same.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import psycopg
-
 from grader.checks.concurrency import CONN, Part, Rehearsal, Scene, blame, covered, holds, left_open
 from grader.checks.exercise import Ruling, fail, unknown
-from grader.checks.running import Answer, Reply, Resource, Worker
+from grader.checks.running import Answer, Call, Reply, Resource, Worker
 from grader.instruments.explore import Limits, Run
-from grader.instruments.rest import at_rest
-from grader.instruments.steps import Journal
 from grader.verdict import Evidence
 
 State = list[list[str]]  # rows as text, JSON-safe
@@ -27,7 +22,6 @@ ENOUGH = 5  # broken runs of one scene after which the rest is not played
 MOST = 50  # schedules of two deliveries
 PATIENCE = 10.0  # seconds for one delivery, a safety net
 PATIENT = Limits(patience=2, thinking=6)  # a busy machine is no reason to go on without a caller
-OVERTAKEN = 3  # times two others are given the chance to come first
 TRIES = 4  # deliveries of one message before its sender gives up
 
 
@@ -138,62 +132,6 @@ class Postman:
         found.state = self.observe()
         return found
 
-    def overtaken(
-        self,
-        kind: str,
-        what: str,
-        message: Any,
-        wanted: State,
-        reset: Callable[[], object],
-        others: tuple[str, str],
-    ) -> Series:
-        """A delivery that waits for somebody else's write, and after it for another. others: the two statements.
-
-        The second follows the first within one message to the server, so that the delivery finds it there when it
-        tries again; should the delivery come first all the same, everything is played once more.
-        """
-        found = Series(kind, what, [self.words(message)], wanted)
-        for _ in range(OVERTAKEN):
-            reset()
-            reply, met = self._between(message, others)
-            if met or not reply.ok:
-                break
-        found.replies.append(reply)
-        found.state = self.observe()
-        return found
-
-    def _between(self, message: Any, others: tuple[str, str]) -> tuple[Reply, bool]:
-        """The reply, and whether the delivery waited for both."""
-        database = self.rehearsal.database
-        if self._worker is None:
-            self._worker = self.answer.spawn(driver=DRIVER)
-        pids = [self._worker.pid]
-        with psycopg.connect(database.url(), autocommit=True) as other:
-            waiting = (
-                f"select from pg_stat_activity where {other.info.backend_pid} = any (pg_blocking_pids(pid))"
-            )
-
-            def held_up() -> bool:
-                return not call.done() and bool(database.query(waiting))
-
-            def settled() -> bool:
-                return call.done() or held_up()
-
-            other.execute("set lock_timeout = '5s'")  # a call that never ends may hold the row
-            other.execute(f"begin; {others[0]}".encode())
-            connection = Resource("connection", database.url(), id="conn")
-            call = self._worker.start("__deliver__", self.answer.exercise, connection, *self.args(message))
-            first = at_rest(Journal(), settled, pids=pids) and held_up()
-            with suppress(psycopg.errors.LockNotAvailable):
-                other.execute(f"commit; begin; {others[1]}".encode())
-            second = at_rest(Journal(), settled, pids=pids) and held_up()
-            other.execute(b"commit")
-            reply = call.result(PATIENCE)
-        if reply.ended:
-            self._worker = None
-        left = replace(reply, connections={"left": str(reply.value)}) if reply.ok else reply
-        return left, first and second
-
     def together(
         self,
         title: str,
@@ -252,16 +190,28 @@ class Postman:
         )
         return Staged(scene, wanted, start)
 
-    def _deliver(self, message: Any) -> Reply:
+    def begin(self, message: Any, url: str = "") -> Call:
+        """Begins a delivery over the connection to `url`, straight to the server if there is none."""
         if self._worker is None:
             self._worker = self.answer.spawn(driver=DRIVER)
-        connection = Resource("connection", self.rehearsal.database.url(), id="conn")
-        reply = self._worker.call(
-            "__deliver__", self.answer.exercise, connection, *self.args(message), timeout=PATIENCE
-        )
+        url = url or self.rehearsal.database.url()
+        connection = Resource("connection", url, id=f"conn {url}")
+        return self._worker.start("__deliver__", self.answer.exercise, connection, *self.args(message))
+
+    def end(self, call: Call) -> Reply:
+        """What became of the delivery that `begin` began."""
+        reply = call.result(PATIENCE)
         if reply.ended:
             self._worker = None
         return replace(reply, connections={"left": str(reply.value)}) if reply.ok else reply
+
+    @property
+    def pids(self) -> list[int]:
+        """Of the process that is delivered to."""
+        return [self._worker.pid] if self._worker is not None else []
+
+    def _deliver(self, message: Any) -> Reply:
+        return self.end(self.begin(message))
 
 
 def serve(found: Sequence[Series], expected: str, stored: Callable[[State], str]) -> Ruling:

@@ -23,6 +23,7 @@ from grader.checks.idempotency.deliveries import (
     waits,
     whole,
 )
+from grader.checks.idempotency.meanwhile import overtaken
 from grader.checks.idempotency.unit import lab
 from grader.checks.running import Answer, Bench
 from grader.checks.tables import Tables
@@ -120,7 +121,7 @@ def upsert_price(answer: Answer, bench: Bench) -> History:
         one_known, both_known = partial(known, sku), partial(known, other, third)
         what = "a newer price while two older ones are being written, one after the other"
         history.series.append(
-            post.overtaken("queue", what, last, wanted([last]), one_known, (_write(first), _write(second)))
+            overtaken(post, what, last, wanted([last]), one_known, (_write(first), _write(second)))
         )
 
         def together(title: str, *messages: Message, **more: Any) -> None:
