@@ -76,7 +76,7 @@ def upsert_price(conn: psycopg.Connection, sku: str, price: Decimal, at: datetim
 # - Each event has its effect **once**, however often it comes, in whatever order, to however many processes at once.
 # - Events are told apart by `id` alone: two events may say the same otherwise.
 # - An event that was handled before is no error: the call returns. A call that raises is delivered again.
-# - Cut short anywhere, all of its effect is there or none, and delivering it again makes it right.
+# - Cut short anywhere, all of its effect is there or none, and delivering it again makes it right, also over another connection.
 # - Events of different customers never wait for each other.
 #
 # `inbox` is there for you to use; nobody looks into it. What your process remembers in memory does not survive it.

@@ -77,7 +77,9 @@ class History:
     @property
     def hopeless(self) -> bool:
         """A call never came back: no use in going on."""
-        return any(r is None or r.ended for s in self.series for r in s.replies)
+        return any(r is None or r.ended for s in self.series for r in s.replies) or any(
+            not run.finished for scene in self.scenes for run in scene.runs
+        )
 
 
 DRIVER = """
@@ -204,6 +206,12 @@ class Postman:
         if reply.ended:
             self._worker = None
         return replace(reply, connections={"left": str(reply.value)}) if reply.ok else reply
+
+    def dismiss(self) -> None:
+        """Ends the process that is delivered to, and with it whatever its sessions hold."""
+        if self._worker is not None:
+            self._worker.kill()
+            self._worker = None
 
     @property
     def pids(self) -> list[int]:

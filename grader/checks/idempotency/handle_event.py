@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
-from grader.checks.concurrency import Rehearsal, all_end
-from grader.checks.exercise import Ruling
+from grader.checks.concurrency import Rehearsal, all_end, blame
+from grader.checks.exercise import Ruling, fail
 from grader.checks.idempotency.deliveries import (
     PATIENT,
     History,
@@ -20,6 +20,7 @@ from grader.checks.idempotency.deliveries import (
     waits,
     whole,
 )
+from grader.checks.idempotency.meanwhile import cancelled
 from grader.checks.idempotency.unit import lab
 from grader.checks.running import Answer, Bench
 from grader.checks.tables import Tables
@@ -97,7 +98,8 @@ def handle_event(answer: Answer, bench: Bench) -> History:
             return history
 
         def together(title: str, *events: Event, **more: Any) -> None:
-            history.together.append(post.together(title, events, wanted(events), **more))
+            if not history.hopeless:
+                history.together.append(post.together(title, events, wanted(events), **more))
 
         together("one event delivered to two processes", a, a)
         together("two events of one customer", a, b)
@@ -105,6 +107,8 @@ def handle_event(answer: Answer, bench: Bench) -> History:
             "the first event of a customer delivered to two processes", event(5, 30, new), event(5, 30, new)
         )
         together("the first two events of a customer", event(5, 30, new), event(9, 12, new))
+        if history.hopeless:
+            return history
         history.crash.append(post.crash("an event cut short", a, wanted([a])))
         history.crash.append(
             post.crash("a customer's first event cut short", event(5, 30, new), wanted([event(5, 30, new)]))
@@ -116,6 +120,9 @@ def handle_event(answer: Answer, bench: Bench) -> History:
                 ("the first events of two customers", [event(6, 1, new), event(7, 1, new + 1000)]),
             )
         ]
+        what = "the server cancels a statement that waits, the connection goes back to its pool"
+        row = f"select from public.balances where customer_id = {customer} for update"
+        history.series.append(cancelled(post, what, a, wanted([a]), tables, row))
     return history
 
 
@@ -176,7 +183,29 @@ def once_under_all_crashes(history: History) -> Ruling:
     ruling = converges(history.crash, "the points once, after the event has been delivered again", stored)
     if ruling is not True:
         return ruling
-    return whole(history.crash, "all of an event's effect or none", stored)
+    ruling = whole(history.crash, "all of an event's effect or none", stored)
+    if ruling is not True:
+        return ruling
+    return _handled_after_all(history)
+
+
+def _handled_after_all(history: History) -> Ruling:
+    """Whether an event whose first delivery was cancelled is handled by the second."""
+    for one in history.of("cancelled"):
+        last = one.replies[-1]
+        if last is None or not last.ok or one.state != one.wanted:
+            waits = last is not None and last.ended
+            return fail(
+                "the event is handled once, when it is delivered again over another connection",
+                f"{one.what}; delivered again, the call {'waits for that connection' if waits else blame(last)}, "
+                f"stored is {stored(one.state)}",
+                "A pool rolls back what comes back to it and keeps the connection open: a lock of the session stays, and "
+                "whoever needs it next waits for ever. It has to be given back also when something fails."
+                if waits
+                else "",
+                [one.table()],
+            )
+    return True
 
 
 @handle_event.property(

@@ -1,4 +1,4 @@
-"""A delivery that has to wait for somebody else, who holds the row it needs, and is overtaken."""
+"""A delivery that has to wait for somebody else, who holds the row it needs: it is overtaken, or cancelled as it waits."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ from grader.instruments.steps import Journal
 
 SPINS = 40  # statements of a delivery that asks again and again instead of waiting
 WAITING = "from pg_catalog.pg_stat_activity w where datname = current_database() and wait_event_type = 'Lock'"
+# For a session without a transaction, which will not give it back.
+FOR_EVER = f"""
+{WAITING} and exists (select from pg_catalog.pg_stat_activity h
+                       where h.state = 'idle' and h.pid = any (pg_catalog.pg_blocking_pids(w.pid)))
+"""
 
 
 class Meanwhile:
@@ -70,8 +75,27 @@ class Meanwhile:
         self._journal.let_go()
         return self._waits()
 
+    def cancel(self) -> None:
+        """The statement that waits is cancelled, as by its timeout or by an administrator."""
+        under_way = [step for step in self._journal.steps if step.state == "running"]
+        self._other.execute(f"select pg_catalog.pg_cancel_backend(pid) {WAITING}".encode())
+        self._rests(lambda: all(step.finished() for step in under_way))
+
     def result(self) -> Reply:
         return self._post.end(self._call)
+
+    def again(self) -> Reply:
+        """The same over another connection; the first one is back in its pool."""
+        call = self._post.begin(self._message)
+
+        def stuck() -> bool:
+            return self._any(FOR_EVER)
+
+        at_rest(self._journal, lambda: call.done() or stuck(), pids=self._post.pids)
+        if not call.done() and stuck():
+            self._post.dismiss()
+            return Reply(ended="timeout")
+        return self._post.end(call)
 
     def _waits(self) -> bool:
         before = len(self._journal.steps)
@@ -112,5 +136,21 @@ def overtaken(
             meanwhile.end()
         meanwhile.let_go()
         found.replies.append(meanwhile.result())
+    found.state = post.observe()
+    return found
+
+
+def cancelled(
+    post: Postman, what: str, message: Any, wanted: State, reset: Callable[[], object], other: str
+) -> Series:
+    """A delivery is cancelled while it waits, and comes again over another connection. other: what it waits for."""
+    found = Series("cancelled", what, [post.words(message), f"{post.words(message)}, again"], wanted)
+    reset()
+    with Meanwhile(post, message) as meanwhile:
+        meanwhile.write(other)
+        if meanwhile.begin():
+            meanwhile.cancel()
+        meanwhile.end()
+        found.replies = [meanwhile.result(), meanwhile.again()]
     found.state = post.observe()
     return found
