@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from grader.instruments.resp.commands import (
@@ -19,7 +18,6 @@ from grader.instruments.resp.commands import (
     replies_expected,
     text_of,
 )
-from grader.instruments.resp.expiry import ReplyMap
 from grader.instruments.resp.protocol import (
     ErrorReply,
     ProtocolError,
@@ -30,55 +28,14 @@ from grader.instruments.resp.protocol import (
     pack,
     unpack,
 )
+from grader.instruments.resp.sending import Outbox, Sent
+from grader.instruments.resp.subscriptions import Subscriptions
 from grader.instruments.steps import Action, Step
 
 if TYPE_CHECKING:
     from grader.instruments.resp.proxy import RespProxy
 
-_MESSAGES = {b"message", b"pmessage", b"smessage"}
-_CONFIRMATIONS = {
-    b"subscribe",
-    b"psubscribe",
-    b"ssubscribe",
-    b"unsubscribe",
-    b"punsubscribe",
-    b"sunsubscribe",
-}
 _GARBAGE = b"\x16\x03\x01 this is no reply\r\n"
-CHUNK = 256 * 1024
-
-
-@dataclass
-class Sent:
-    """A command on its way: what to send, what to expect, what to do with the reply."""
-
-    args: list[bytes]
-    raw: bytes
-    step: Step | None = None  # None: plumbing, or queued in a transaction
-    replies: int = 1
-    translate: ReplyMap | None = None
-    fate: Action = "go"
-    swallow: bool = False  # ours, not the client's: the reply goes nowhere
-    deadline: float | None = None  # virtual seconds at which a blocking command gives up
-
-
-@dataclass
-class Outbox:
-    """Bytes that a socket would not take yet."""
-
-    sock: socket.socket
-    data: bytearray = field(default_factory=bytearray)
-
-    def send(self, data: bytes) -> None:
-        self.data += data
-        self.flush()
-
-    def flush(self) -> None:
-        try:
-            while self.data:
-                del self.data[: self.sock.send(self.data[:CHUNK])]
-        except BlockingIOError:
-            return
 
 
 class Connection:
@@ -99,9 +56,8 @@ class Connection:
         self._from_client, self._from_server = Splitter(inline=True), Splitter()
         self._queue: deque[Sent] = deque()
         self._sent: deque[Sent] = deque()
-        self._pushes: deque[tuple[Step, bytes]] = deque()  # held messages to a subscriber
         self._transaction: list[Sent] | None = None  # commands queued since MULTI
-        self._subscribed: set[tuple[str, bytes]] = set()
+        self._subscriptions = Subscriptions(self)
         self.closed = False
 
     # from the client
@@ -167,7 +123,7 @@ class Connection:
             self._queue.popleft()
         assert command.step is not None
         if action in ("cut before", "crash before"):
-            self._end(command.step, action)
+            self.end(command.step, action)
         elif action == "error":
             if name_of(command.args) == "EXEC":
                 self._send_up(Sent([b"DISCARD"], pack([b"DISCARD"]), swallow=True))
@@ -185,7 +141,7 @@ class Connection:
             self.pump()
         self.proxy.wake()
 
-    def _end(self, step: Step, action: Action) -> None:
+    def end(self, step: Step, action: Action) -> None:
         if action.startswith("crash"):
             step.finish("crash", "killed here" if action == "crash before" else "done, then killed")
             self.proxy.journal.crash(self.caller)
@@ -212,7 +168,7 @@ class Connection:
                 args = [*args[: blocking[0]], b"0", *args[blocking[0] + 1 :]]
         if args is not command.args:
             command.raw = pack(args)
-        command.replies = replies_expected(args, len(self._subscribed))
+        command.replies = replies_expected(args, self._subscriptions.count)
         self.proxy.count(name_of(command.args))
         self._send_up(command)
 
@@ -230,52 +186,17 @@ class Connection:
         for frame in self._from_server.feed(data):
             if self.closed:
                 return
-            if self._is_message(frame):
-                self._deliver(frame)
+            if self._subscriptions.is_message(frame, asked=bool(self._sent)):
+                self._subscriptions.deliver(frame)
             else:
                 self._reply(frame)
         self.pump()
-
-    def _is_message(self, frame: bytes) -> bool:
-        """A message nobody asked for just now: RESP3 pushes, and messages to a RESP2 subscriber."""
-        if frame[:1] == b">":
-            value = decode(frame)
-            return not (value and value[0] in _CONFIRMATIONS and self._sent)
-        if self._subscribed and frame[:1] == b"*":
-            value = decode(frame)
-            return bool(value) and value[0] in _MESSAGES
-        return False
-
-    def _deliver(self, frame: bytes) -> None:
-        value = decode(frame)
-        text = "deliver " + " ".join(brief(v, 40) for v in value)
-
-        def perform(step: Step, action: Action) -> None:
-            if action in ("go", "duplicate"):
-                step.finish("ok", "delivered")
-                self._pushes = deque(p for p in self._pushes if p[0] is not step)
-                self.to_client.send(frame * (2 if action == "duplicate" else 1))
-                self.proxy.wake()
-            elif action == "error":  # a message has no error reply: it is lost
-                step.finish("lost", "message lost")
-            else:
-                self._end(step, action)
-
-        step = Step("Redis", self.caller, text, self.proxy.journal, perform, connection=self.number)
-        if self.proxy.push_steps:
-            action = self.proxy.journal.announce(step)
-            if action == "hold":
-                self._pushes.append((step, frame))
-            else:
-                perform(step, action)
-        else:
-            self.to_client.send(frame)
 
     def _reply(self, frame: bytes) -> None:
         if not self._sent:
             raise ProtocolError("a reply without a command")
         command = self._sent[0]
-        self._follow_subscriptions(frame)
+        self._subscriptions.follow(name_of(command.args), frame)
         command.replies -= 1
         if command.replies > 0:
             self.to_client.send(frame)
@@ -291,7 +212,7 @@ class Connection:
             self.to_client.send(frame)
             return
         if command.fate in ("cut after", "crash after"):
-            self._end(command.step, command.fate)
+            self.end(command.step, command.fate)
             return
         value = decode(frame)
         self.to_client.send(frame)
@@ -307,18 +228,6 @@ class Connection:
         done = [c.translate(p) if c.translate else p for c, p in zip(queued, parts, strict=True)]
         return b"*%d\r\n" % len(done) + b"".join(done)
 
-    def _follow_subscriptions(self, frame: bytes) -> None:
-        if frame[:1] not in (b"*", b">") or name_of(self._sent[0].args).find("SUBSCRIBE") < 0:
-            return
-        value = decode(frame)
-        if not value or not isinstance(value[0], bytes):
-            return
-        kind, channel = value[0].decode(), value[1]
-        if kind.endswith("unsubscribe"):
-            self._subscribed.discard((kind.replace("unsubscribe", "subscribe"), channel))
-        elif kind.endswith("subscribe"):
-            self._subscribed.add((kind, channel))
-
     def close(self, *, by_client: bool = False) -> None:
         """Ends both sides; steps still on their way are abandoned (client gone) or lost."""
         if self.closed:
@@ -330,6 +239,5 @@ class Connection:
         for command in self._sent:
             if command.step is not None:
                 command.step.finish("lost", "the caller hung up" if by_client else "connection closed")
-        for step, _ in self._pushes:
-            step.finish("abandoned", "the subscriber hung up")
+        self._subscriptions.abandon()
         self.proxy.forget(self)

@@ -14,9 +14,10 @@ from typing import Any
 from urllib.parse import quote
 
 from grader.instruments.clock import VirtualClock
-from grader.instruments.resp.connection import CHUNK, Connection
+from grader.instruments.resp.connection import Connection
 from grader.instruments.resp.expiry import Expiry
 from grader.instruments.resp.protocol import ProtocolError
+from grader.instruments.resp.sending import CHUNK
 from grader.instruments.resp.upstream import Upstream
 from grader.instruments.steps import Journal, Step
 
