@@ -809,7 +809,7 @@ def break_in(client: httpx.Client) -> str | None:
 # - A ticket lets in the customer it was made for, with its own code: all six digits, as text, nothing less and nothing else. The address in the form decides nothing.
 # - It works once, and for ten minutes of `clock`.
 # - After five wrong codes it is over, for the right one too; after four it is not. Other tickets of the same customer are not touched by that.
-# - At the same moment one code lets one in, and two wrong codes count as two.
+# - At the same moment one code lets one in, and two wrong codes count as two. Nor do codes at the same moment get more guesses than are left: where one is left, only one of two codes can let anybody in.
 # - Forms that hold something else in place of a ticket or a code, or nothing, are refused; a space more, other digits or other capitals are something else too.
 #
 # Example: Mallory's ticket with Mallory's code and `"email": "ada@example.com"` gives Mallory's id, or `None`.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from grader.checks.authentication.close_the_hole_last_guess import both_compared, last_guess
 from grader.checks.authentication.close_the_hole_scenes import Door, History, at_once, attacks, logins
 from grader.checks.authentication.second_step import MALLORY
 from grader.checks.authentication.served import refused
@@ -9,7 +10,8 @@ from grader.checks.authentication.unit import CLOCK, lab
 from grader.checks.concurrency import explored
 from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench
-from grader.instruments.explore import Exploration
+from grader.instruments.explore import Exploration, timeline
+from grader.verdict import Evidence
 
 
 @lab.exercise(
@@ -39,6 +41,7 @@ def close_the_hole(answer: Answer, bench: Bench) -> History:
         if logins(door, place, history):
             attacks(door, place, history)
             history.same, history.guesses = at_once(door, place)
+            history.last = last_guess(door, place)
         place.kill()
     return history
 
@@ -153,3 +156,25 @@ def holds_under_all_schedules(history: History) -> Ruling:
     return _holds(
         history.guesses, "after five wrong codes the right one is refused", "Two wrong codes at once"
     )
+
+
+@close_the_hole.property(
+    needs=["holds_under_all_schedules"],
+    misconception="Whoever compares first and counts afterwards compares a thousand codes that come at the same moment before "
+    "the first is counted: take the guess first, or lock the ticket.",
+)
+def no_guess_too_many(history: History) -> Ruling:
+    """Codes that come at the same moment get no more guesses than are left."""
+    if not history.last:
+        return unknown(NEVER)
+    for pair in history.last:
+        if both_compared(*pair):
+            titles = "The right code at T1", "The right code at T2"
+            return fail(
+                "two codes at the same moment, one guess left: only one of them can let anybody in",
+                f"whichever of the two is the right one, it lets in (schedule {pair[0].schedule})",
+                evidence=[
+                    Evidence("timeline", t, timeline(run)) for t, run in zip(titles, pair, strict=True)
+                ],
+            )
+    return True

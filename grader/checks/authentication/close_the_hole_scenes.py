@@ -47,6 +47,7 @@ class History:
     odd: list[Try] = field(default_factory=list)
     same: Exploration | None = None  # one code, twice at the same moment
     guesses: Exploration | None = None  # two wrong codes at the same moment
+    last: list[tuple[Run, Run]] = field(default_factory=list)  # the right code and a wrong one, for one guess
 
     def table(self, rows: list[Try]) -> Evidence:
         columns = ["form", "reply", "who is in"]
