@@ -21,7 +21,7 @@ from grader.checks.idempotency.payments_shop import (
     Place,
     Shop,
 )
-from grader.instruments.explore import Caller, Exploration, Run, explore
+from grader.instruments.explore import Caller, Exploration, Run, Stage, explore
 from grader.instruments.faults import Sweep, sweep
 from grader.instruments.joining import join
 from grader.instruments.pgsteps import PostgresSteps
@@ -66,7 +66,7 @@ def one_by_one(shop: Shop, place: Place, history: History) -> None:
         "other body",
         "the same key with another amount",
         first,
-        post(body={**shop.body, "amount": shop.amount + 1}),
+        post(body=shop.other_body),
     )
     keep(
         "other order",
@@ -80,7 +80,7 @@ def one_by_one(shop: Shop, place: Place, history: History) -> None:
     keep("expired", "the same request after 24 hours and a minute", first, again)
     keep("renewed", "the new payment's request once more", again, post())
     shop.clock.advance(DAY + MINUTE)
-    another = post(body={**shop.body, "amount": shop.amount + 1})
+    another = post(body=shop.other_body)
     keep("other later", "another amount, a day and a minute after that", again, another)
     shop.reset()
     keep("clients", "two clients use the same key", post(), post(client="shop-b"))
@@ -94,7 +94,7 @@ def one_by_one(shop: Shop, place: Place, history: History) -> None:
         shop.bank.trouble = action
         replies = [post()]
         if action == "error after":
-            other = post(body={**shop.body, "amount": shop.amount + 1})
+            other = post(body=shop.other_body)
             keep("other after failure", "the same key with another amount after a failure", replies[0], other)
         replies += until_done() if not replies[0].ok else []
         history.trouble.append(Case(f"the provider: {WORDS[action]}", replies, *shop.books()))
@@ -106,7 +106,7 @@ def _days_after_a_failure(shop: Shop, post: Callable[..., Exchange], keep: Calla
     shop.bank.trouble = "error"
     failed = post()
     shop.clock.advance(DAY + MINUTE)
-    another = post(body={**shop.body, "amount": shop.amount + 1})
+    another = post(body=shop.other_body)
     keep("failed and over", "another amount, a day and a minute after a request that failed", failed, another)
     shop.reset()
     shop.bank.trouble = "error"
@@ -127,6 +127,30 @@ WORDS = {
 }
 
 
+class TwoCallers:
+    """The processes that are asked at one moment. Starting them takes time, so all scenes have the same two."""
+
+    def __init__(self, shop: Shop, stage: Stage) -> None:
+        self._shop, self._stage = shop, stage
+        self._bodies: tuple[Mapping[str, int], ...] = (shop.body, shop.body)
+        self.both = [self._caller(0), self._caller(1)]
+
+    def ask(self, *bodies: Mapping[str, int]) -> None:
+        """What the first and the second are asked from now on."""
+        self._bodies = bodies
+
+    @property
+    def differ(self) -> bool:
+        return self._bodies[0] != self._bodies[1]
+
+    def _caller(self, number: int) -> Caller:
+        lane = number + 1
+        return Caller(
+            lambda: self._shop.place(f"T{lane}", self._stage.url(lane)),
+            lambda place, url: self._shop.begin(place, self._bodies[number]),
+        )
+
+
 def together(shop: Shop, place: Place, history: History) -> None:
     """Two requests with one key and body at the same moment, to two processes: a new key, one whose day is over, one
     whose first request does not come back from the provider."""
@@ -134,13 +158,7 @@ def together(shop: Shop, place: Place, history: History) -> None:
         joined = join(stage, shop.journal)
         extra = shop.place("extra")
 
-        def caller(lane: int) -> Caller:
-            return Caller(
-                lambda: shop.place(f"T{lane}", stage.url(lane)),
-                lambda place, url: shop.begin(place, more if lane == 2 else 0),
-            )
-
-        callers, more = [caller(1), caller(2)], 0
+        callers = TwoCallers(shop, stage)
 
         def reset() -> None:
             joined.clear()
@@ -155,7 +173,7 @@ def together(shop: Shop, place: Place, history: History) -> None:
         def recover(run: Run) -> None:
             """Who was not answered 201 asks again, as clients do."""
             paying = [r is not None and r.status == 201 for r in run.replies]
-            if not run.finished or all(paying) or (more and any(paying)):
+            if not run.finished or all(paying) or (callers.differ and any(paying)):
                 return
             for _ in range(TRIES):
                 if shop.pay(extra).status in (200, 201):
@@ -185,7 +203,7 @@ def together(shop: Shop, place: Place, history: History) -> None:
         ) -> Exploration:
             return explore(
                 stage,
-                callers,
+                callers.both,
                 reset=reset,
                 recover=recover,
                 invariant=wrong,
@@ -200,7 +218,7 @@ def together(shop: Shop, place: Place, history: History) -> None:
         renewed = history.cases.get("renewed")
         if history.schedules.counterexample is None and renewed is not None and len(renewed.rows) == 2:
             history.renewals = play(expired, partial(wrong, earlier=1), max_runs=RENEWALS, max_switches=1)
-        more = 1
+        callers.ask(shop.body, shop.other_body)
         history.unequal = play(reset, confused, (), max_runs=RENEWALS, max_switches=1)
         joined.end()
         history.slow = _slow(shop, place, extra)

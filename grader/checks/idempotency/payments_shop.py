@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -164,10 +165,13 @@ class Shop:
     def pay(self, place: Place) -> Exchange:
         return place.client.request("POST", PATH, json=self.body, headers=self.headers())
 
-    def begin(self, place: Place, more: int = 0) -> PendingExchange:
-        """more: cents by which the amount is another."""
-        body = {**self.body, "amount": self.amount + more}
-        return place.client.start("POST", PATH, json=body, headers=self.headers())
+    @property
+    def other_body(self) -> dict[str, int]:
+        """The same order, and another amount."""
+        return {**self.body, "amount": self.amount + 1}
+
+    def begin(self, place: Place, body: Mapping[str, int] | None = None) -> PendingExchange:
+        return place.client.start("POST", PATH, json=dict(body or self.body), headers=self.headers())
 
     def waits(self) -> bool:
         """Whether somebody waits for a lock in the database."""
