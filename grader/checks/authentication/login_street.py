@@ -154,7 +154,8 @@ class Street:
 
     def as_now(self) -> Callable[[], None]:
         """A reset: brings Redis and all tables, the answer's own too, back to what they hold now."""
-        return self.together.start_over(SavedKeys(self.cache), self.rehearsal.keep(tables(self.database)))
+        rows = self.rehearsal.keep(tables(self.database))
+        return self.together.start_over(rows, keys=SavedKeys(self.cache))
 
     def set_hash(self, email: str, stored: str) -> None:
         self.tables.write("UPDATE public.accounts SET password_hash = %s WHERE email = %s", stored, email)

@@ -55,12 +55,15 @@ class Together:
         """Stands for the caller's own client in a part's arguments."""
         return Resource("redis", self.proxy.url(seat.name), id="redis")
 
-    def start_over(self, *resets: Callable[[], object]) -> Callable[[], None]:
-        """A reset: an empty Redis, and then `resets`."""
+    def start_over(
+        self, *resets: Callable[[], object], keys: Callable[[], object] | None = None
+    ) -> Callable[[], None]:
+        """A reset: an empty Redis, or what `keys` (a `SavedKeys`) makes of it, and then `resets`."""
+        first = keys or self.cache.flushdb
 
         def reset() -> None:
             self._joined.clear()
-            self.cache.flushdb()
+            first()
             for each in resets:
                 each()
 
