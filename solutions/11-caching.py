@@ -21,7 +21,7 @@
 # For an id without product it returns `None` or raises `UnknownProduct`.
 #
 # - A product that any process has asked for before costs no statement; one that is not in the cache costs exactly one.
-# - Every key you leave in Redis runs out by itself, after a day at most; then the database is asked again.
+# - Every key you leave in Redis runs out by itself, after a day at most, also one that is asked for all the time; then the database is asked again.
 # - Entries filled at the same moment must not run out at the same moment: their lifetimes differ by at least 5 % of their length.
 # - The release before yours shares this Redis. Under the obvious names without a version (`product:7`, `shop:product:7`, `cache:product:7` and the like) it left JSON such as `{"id": 7, "name": "Desk lamp", "price": 1999}`, the price in cents. For you such an entry is a miss: it is neither shown to a customer nor an error.
 #
@@ -61,7 +61,7 @@ def get_product(conn: psycopg.Connection, redis, product_id: int) -> dict | None
 # A reader that misses puts a marker there, asks the database, and fills only if its marker still stands.
 # If your cell defines a `get_product(conn, redis, product_id)` of its own, the shop reads with that one instead, and keys and format are yours.
 #
-# - Once all calls are done, a reader is told the price of the row: however the steps of readers and writers, in PostgreSQL **and** Redis, came between each other, however long one of them was held up between two steps, and also when two writers change the same product.
+# - Once all calls are done, a reader is told the price of the row: however the steps of readers and writers, in PostgreSQL **and** Redis, came between each other, also where one of them was held up for a minute between two steps, and also when two writers change the same product.
 # - Every reader is answered meanwhile, with a price that was or is committed.
 # - The database may refuse a price, as late as at the commit (a deferred constraint does). The caller gets the error, nothing has changed, and the entry is still there and right: the next reader needs no statement.
 # - For an id without product it raises `UnknownProduct`.
@@ -94,10 +94,10 @@ def update_price(conn: psycopg.Connection, redis, product_id: int, price: Decima
 # ## 3. Fifty who miss at once
 #
 # `get_or_compute(redis, key, compute, ttl=60, lease=10)` returns the value cached under `key`, and otherwise what `compute()` returns.
-# `compute` takes no arguments and returns text; it may be slow, and it is what must not be done twice.
+# `compute` takes no arguments and returns text, which may be empty; it may be slow, and it is what must not be done twice.
 #
 # - What was computed is found by every process for `ttl` seconds, and then it is computed anew. Keys that you make besides `key` have an expiry too.
-# - However many callers miss at the same moment, in several processes, `compute` runs once, and all of them get its value.
+# - However many callers miss at the same moment, in several processes, `compute` runs once, and all of them get its value; also who had missed, and is held up until another one has computed.
 # - Whoever waits, waits as long as the computation takes and the claim of whoever computes lasts.
 # - A process that is killed, while it computes or between any two of its commands, holds the others up for `lease` seconds (60 at most), not longer: then one of them computes, unless the value is there.
 # - If a computation takes longer than the lease, somebody else may take over. Whoever overslept then returns its value, but does not free the claim of the other.
@@ -140,7 +140,7 @@ def get_or_compute(redis, key: str, compute, ttl: int = 60, lease: int = 10) -> 
 #
 # - A product that any process has asked for before costs no statement.
 # - Neither does an id that does not exist: however often and by however many processes it is asked for, it costs one query at most, until it is forgotten.
-# - It is forgotten after five minutes at most, and by itself, also while other unknown ids are asked for: a robot that tries one id after the other leaves a bounded amount in Redis, and every key has an expiry.
+# - It is forgotten after five minutes at most, and by itself, also while other unknown ids are asked for: a robot that tries one id after the other leaves no more in Redis than what it tried in the last five minutes, and every key has an expiry.
 # - A product that is inserted later is therefore found within five minutes, however often it is asked for meanwhile.
 #
 # Example: four calls for product 9999999, from two processes, cost one SELECT together, and nobody sees a product.
@@ -218,12 +218,12 @@ def get_with_fallback(conn: psycopg.Connection, redis, product_id: int) -> dict 
 #
 # `catalog(load_product, load_customer)` returns a FastAPI application (any ASGI application will do) with two routes, to be served behind caches that many customers share.
 #
-# - `GET /products/{product_id}`: what `load_product(product_id, language)` returns, as JSON: `{"id": 7, "name": "Desk lamp", "price": "19.90"}`. The name depends on the language: `"de"` if the request's `Accept-Language` begins with it, as `de-AT,de;q=0.9` does, and `"en"` otherwise, also for `en,de;q=0.5`, for French and without the header. 404 where it returns `None`.
+# - `GET /products/{product_id}`: what `load_product(product_id, language)` returns, as JSON: `{"id": 7, "name": "Desk lamp", "price": "19.90"}`; the price is text there already. The name depends on the language: `"de"` if the request's `Accept-Language` begins with it, as `de-AT,de;q=0.9` does, and `"en"` otherwise, also for `en,de;q=0.5`, for French and without the header. 404 where it returns `None`.
 # - `GET /account`: what `load_customer(token)` returns for the token of `Authorization: Bearer TOKEN`, as JSON: `{"name": "Ada", "email": "ada@shop.test"}`. 401 where it returns `None`, or without a token.
 #
 # What must hold:
 #
-# - A product has an `ETag` that stays the same as long as the reply does. `If-None-Match` with this tag, alone, in a list or weakened with `W/`, is answered 304 without a body, with the same `ETag` and `Cache-Control`.
+# - A product has an `ETag` that stays the same as long as the reply does. `If-None-Match` with this tag, alone, in a list or weakened with `W/`, is answered 304 without a body, with the same `ETag`, `Cache-Control` and `Vary`.
 # - After a change of the price, and for the other language, such a request is answered 200 with what is right now.
 # - A shared cache may serve a product for 10 seconds to an hour without asking.
 # - Everybody gets their own language from such a cache, and nobody another's account or another's refusal; nothing about a customer is ever stored in it, not even to be asked about before it is served.
@@ -378,7 +378,7 @@ def flush_views(conn: psycopg.Connection, redis) -> None:
 # - What any process has loaded costs the others no load, for half a minute at least if this value does not change; others may.
 # - The process that called `changed(key)` is told the new value from then on.
 # - Every other process is told the new value at the latest five seconds after that, by `time.monotonic()` or `time.time()`. Messages may be lost, so they may help but cannot be all.
-# - That holds in every order, also when the change comes between two steps of a `get`, or a `get` between two steps of `changed`.
+# - That holds in every order, also when the change comes between two steps of another process's `get`, or a `get` or a second change between two steps of `changed`. A process has one thread: its own calls come one after the other.
 #
 # Example: A and B have both asked for `"product:7"`; the value changes, A calls `changed("product:7")`; A is told the new one at once, B within five seconds.
 
@@ -424,7 +424,7 @@ class two_level:
 # %% [markdown]
 # ## 10. Renewed before it runs out
 #
-# `early_refresh(redis, key, compute, ttl=60)` returns the value cached under `key`, and otherwise what `compute()` returns (text), as in exercise 3; but a key that many ask for is renewed while it is still there.
+# `early_refresh(redis, key, compute, ttl=60)` returns the value cached under `key`, and otherwise what `compute()` returns (text), as in exercise 3, though of several who miss at once each may compute; but a key that many ask for is renewed while it is still there.
 # How long `compute()` takes is known only once it has run, by `time.time()` or `time.monotonic()`.
 #
 # The judge looks at a computation of half a second and a lifetime of 10 seconds; at others, and at other keys, only to see that they are heeded.

@@ -58,6 +58,7 @@ class VirtualClock:
         self._asleep: dict[int, tuple[int, str]] = {}  # sleeper -> moment in microseconds, caller
         self._count = 0
         self._watchers: list[Callable[[], None]] = []
+        self._told_of_sleepers: Callable[[], None] | None = None
         self._doors: list[Door] = []
         self._faces: list[Face] = []
 
@@ -94,6 +95,10 @@ class VirtualClock:
         """`told()` is called after every move of the clock."""
         with self.changed:
             self._watchers.append(told)
+
+    def watch_sleepers(self, told: Callable[[], None]) -> None:
+        """`told()` is called when somebody goes to sleep until the judge moves on."""
+        self._told_of_sleepers = told
 
     def advance(self, seconds: float) -> None:
         """Moves on. Watchers run before sleepers wake: what is due has happened when they look."""
@@ -154,6 +159,9 @@ class VirtualClock:
             me = self._count
             self._asleep[me] = due, caller
             self.changed.notify_all()
+        if self._told_of_sleepers:
+            self._told_of_sleepers()
+        with self.changed:
             self.changed.wait_for(lambda: self._us >= due or me not in self._asleep or ended.is_set())
             self._asleep.pop(me, None)
             self.changed.notify_all()

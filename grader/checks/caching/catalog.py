@@ -82,6 +82,13 @@ def unchanged_costs_no_body(history: History) -> Ruling:  # noqa: PLR0911 - one 
             return fail("no body in a 304", f"{len(shown.exchange.body)} bytes", evidence=[shown.table()])
         if shown.header("etag").removeprefix("W/") != tag.removeprefix("W/"):
             return fail(f"the ETag in the 304 as well: {tag}", "it is not there", evidence=[shown.table()])
+        if varies(shown) != varies(history.product):
+            return fail(
+                f"the Vary of the product in the 304 as well: {history.product.header('vary') or 'none'}",
+                f"Vary: {shown.header('vary') or 'none'}",
+                "A 304 renews what is kept, and says for whom.",
+                [shown.table()],
+            )
     return True
 
 
@@ -116,6 +123,11 @@ def fresh_for_a_while(history: History) -> Ruling:
                 evidence=[shown.table()],
             )
     return True
+
+
+def varies(shown: Shown) -> set[str]:
+    """The names of the headers on which a reply depends."""
+    return {name.strip().lower() for name in shown.header("vary").split(",") if name.strip()}
 
 
 def caching_headers(shown: Shown) -> str:

@@ -1,10 +1,11 @@
-"""The scenes of `get_or_compute`: calls under way together, and holders that die, are slow, or oversleep."""
+"""Where `get_or_compute` runs: calls that are under way together, and a `compute` that ends when the judge says so."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from grader.checks.caching.place import BEHIND, FEW, Place
@@ -16,7 +17,7 @@ CALLERS = 50
 LEASE_LIMIT = 60.0
 SOURCE = "the-source-of-truth"
 KEY, OTHER = "report:today", "report:yesterday"
-MOST_STEPS = 20  # of one call at which its process is killed
+MOMENTS = 150  # that are passed one by one: who looks 100 times, every 50 ms, has lost patience
 TTL, LEASE = 90, 20  # seconds; not what anybody would take if they were not asked for
 
 # A subscriber that waits for a message waits in its socket, in real time: here it looks, and sleeps on the virtual clock.
@@ -73,37 +74,6 @@ class Flight:
         return Evidence("timeline", title, self.timeline)
 
 
-@dataclass
-class Orphans:
-    """Those who waited for a holder that died. step: before which one; "" while it computed.
-
-    lease: seconds what it left in Redis had left, None if it would stay for ever.
-    in_time: one of those who waited computed, or all had the value, when that lease was over.
-    """
-
-    step: str
-    lease: float | None
-    in_time: bool = False
-    flight: Flight = field(default_factory=Flight)
-
-
-@dataclass
-class History:
-    first: Flight | None = None
-    again: Flight | None = None  # by another process
-    kept: Flight | None = None  # at four fifths of its lifetime
-    later: Flight | None = None  # when the entry had run out
-    other: Flight | None = None  # under another key
-    left: dict[str, float | None] = field(default_factory=dict)
-    stampede: Flight | None = None
-    orphaned: list[Orphans] = field(default_factory=list)
-    unasked: float | None = (
-        None  # seconds a claim has where no lease was asked for; None if it would stay for ever
-    )
-    slow: Flight | None = None
-    overslept: Flight | None = None  # a caller who came while the second holder computed
-
-
 class Tower:
     """Calls under way on one place, and a `compute` that ends when the judge says so."""
 
@@ -111,11 +81,11 @@ class Tower:
         self.place, self.journal = place, place.journal
         self.calls: list[Any] = []
         self._started = 0
-        self.pids: set[int] = set()
+        self._workers: dict[int, Any] = {}
         place.cache.set(SOURCE, "first")
 
     def start(self, worker: Any, count: int = 1, key: str = KEY, **more: Any) -> None:
-        self.pids.add(worker.pid)
+        self._workers[worker.pid] = worker
         for _ in range(count):
             name = f"c{self._started}"
             self._started += 1
@@ -138,13 +108,18 @@ class Tower:
         asleep = self.place.clock.asleep("app")
         return bool(over + len(self.computing()) + len(asleep) + blocked >= len(self.calls))
 
+    def second_waits(self) -> bool:
+        """Whether the second call has ended, or waits for the first one."""
+        blocked = any(s.waiting() for s in self.place.proxy.steps() if s.state == "running")
+        return self.calls[1].done() or bool(self.place.clock.asleep("app")) or blocked
+
     def settle(self, condition: Callable[[], bool] | None = None) -> bool:
         """Until the condition holds, or nothing moves: threads may wait for each other inside a process.
 
         Where one waits for a thread that sleeps, which is no rare thing then, fewer looks have to do.
         """
         looks = FEW if self.place.clock.asleep(BEHIND) else LOOKS
-        return at_rest(self.journal, condition or self.resting, pids=sorted(self.pids), looks=looks)
+        return at_rest(self.journal, condition or self.resting, pids=sorted(self._workers), looks=looks)
 
     def land(self) -> Flight:
         """Lets computations end and sleepers wake until all calls have come back."""
@@ -161,6 +136,23 @@ class Tower:
                 call.result(0.01)
         source = self.place.cache.get(SOURCE).decode()
         return Flight(source, [c.result() for c in self.calls], self.begun(), 0, self.journal.timeline())
+
+    def bide(self, seconds: float, over: Callable[[], bool] = lambda: False) -> None:
+        """Time passes from one sleeper's moment to the next, for those who count how often they have looked.
+
+        over: ends it early. After many moments only those of threads that were left behind are still kept.
+        """
+        clock = self.place.clock
+        until = clock.now() + timedelta(seconds=seconds)
+        for _ in range(MOMENTS):
+            due = clock.sleepers[:1]
+            if not due or due[0] > until:
+                break
+            clock.set(due[0])
+            self.settle()
+            if over():
+                return
+        self.place.later((until - clock.now()).total_seconds(), *self._workers.values())
 
     def claims(self) -> dict[str, float | None]:
         return {entry: left for entry, left in self.place.entries().items() if entry != SOURCE}
@@ -182,98 +174,6 @@ def sky(place: Place, value: str) -> Iterator[Tower]:
         place.journal.let_go()
 
 
-def stampede(place: Place, one: Any, two: Any) -> Flight:
-    with sky(place, "busy") as tower:
-        for worker in (one, two):
-            tower.start(worker, CALLERS // 2)
-
-        def all_asked() -> bool:
-            asked = {s.caller for s in place.proxy.steps() if s.finished() and s.caller != "compute"}
-            return len(asked) >= CALLERS
-
-        tower.settle(all_asked)
-        tower.settle()
-        together = sum(not call.done() for call in tower.calls)
-        flight = tower.land()
-        flight.together = together
-        return flight
-
-
-def orphaned(place: Place, hire: Callable[[], Any], two: Any) -> list[Orphans]:
-    """The holder dies as it computes, and then before each of its other steps, up to one who leaves nobody alone.
-
-    hire: starts a process, for it is killed.
-    """
-    found = [_orphans(place, hire(), two, None)]
-    while (
-        found[-1] is not None
-        and found[-1].in_time
-        and found[-1].lease is not None
-        and len(found) <= MOST_STEPS
-    ):
-        found.append(_orphans(place, hire(), two, len(found)))
-    return [one for one in found if one is not None]
-
-
-def _orphans(place: Place, one: Any, two: Any, number: int | None) -> Orphans | None:
-    """One dies before its step `number`, or as it computes; two who wait are looked at when its claim has run out.
-
-    None: there is no such step.
-    """
-    with sky(place, "widowed") as tower:
-        if number is not None:
-            place.journal.hold(lambda step: step.number == number)
-        tower.start(one)
-        tower.settle(lambda: bool(place.journal.held()) or tower.done())
-        if not (last := place.journal.held()):
-            return None
-        claims, before = tower.claims(), tower.begun()
-        one.kill()
-        last[0].cut("before")
-        place.journal.hold(lambda step: step.caller == "compute")
-        tower.calls.clear()
-        place.journal.note("process", "the holder is killed")
-        orphans = Orphans("" if number is None else last[0].text, longest(claims))
-        tower.start(two, 2)
-        tower.settle()
-        place.clock.advance(LEASE + 1)  # a lease may be rounded up
-        place.journal.note("process", f"{LEASE + 1} seconds have passed")
-
-        def served() -> bool:
-            return tower.begun() > before or tower.done()
-
-        tower.settle(served)
-        orphans.in_time = served()
-        if orphans.in_time and orphans.lease is not None:
-            orphans.flight = tower.land()
-            orphans.flight.computed -= before
-        else:
-            orphans.flight.timeline = place.journal.timeline(conclusion="nobody computes")
-        return orphans
-
-
 def longest(claims: dict[str, float | None]) -> float | None:
     """Seconds until all of these keys are gone; None if one stays for ever."""
     return None if None in claims.values() else max((t or 0.0 for t in claims.values()), default=0.0)
-
-
-def overslept(place: Place, one: Any, two: Any) -> Flight:
-    """The first holder is slower than its lease, a second takes over, the first comes back; then a third asks."""
-    with sky(place, "late") as tower:
-        tower.start(one)
-        tower.settle()
-        first = tower.computing()
-        lease = max((t or 0 for t in tower.claims().values()), default=0)
-        place.clock.advance(lease + 0.1)
-        tower.start(two)
-        tower.settle()
-        claims = set(tower.claims())
-        second = tower.computing()
-        if len(first) == 1 and len(second) == 2:
-            first[0].release()
-            tower.settle(tower.calls[0].done)
-            for key in set(tower.claims()) - claims:  # somebody invalidates what the first one stored
-                place.cache.delete(key)
-            tower.start(two)
-            tower.settle()
-        return tower.land()

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from grader.checks.caching.flights import (
-    CALLERS,
-    COMPUTE,
-    LEASE,
-    LEASE_LIMIT,
-    OTHER,
-    SOURCE,
-    TTL,
-    Flight,
+from grader.checks.caching.flights import CALLERS, COMPUTE, LEASE, LEASE_LIMIT, TTL, Flight
+from grader.checks.caching.get_or_compute_scenes import (
     History,
     Orphans,
-    longest,
+    latecomers,
     orphaned,
     overslept,
-    sky,
+    slow,
     stampede,
+    undisturbed,
 )
 from grader.checks.caching.place import Place
 from grader.checks.caching.unit import lab
@@ -56,40 +50,14 @@ def get_or_compute(answer: Answer, bench: Bench) -> History:
             return place.worker(driver=COMPUTE, apart=True)
 
         one, two = hire(), hire()
-        with sky(place, "first") as tower:
-            tower.start(one, lease=0)
-            tower.settle()
-            history.unasked = longest(tower.claims())
-            history.first = tower.land()
-            tower.start(two)
-            history.again = tower.land()
-            history.left = tower.claims()
-            place.clock.advance(0.8 * TTL)
-            tower.calls.clear()
-            tower.start(two)
-            history.kept = tower.land()
-            place.cache.set(SOURCE, "second")
-            place.clock.advance(TTL)
-            tower.calls.clear()
-            tower.start(one)
-            history.later = tower.land()
-            place.cache.set(SOURCE, "third")
-            tower.calls.clear()
-            tower.start(one, key=OTHER)
-            history.other = tower.land()
+        undisturbed(history, place, one, two)
         if answers.rule(history) is not True:
             return history
         history.stampede = stampede(place, one, two)
         if history.stampede.computed != 1:
             return history
-        with sky(place, "slow") as tower:
-            tower.start(one)
-            tower.settle()
-            tower.start(two, 2)
-            tower.settle()
-            place.later(0.8 * LEASE, one, two)  # whoever computes may have somebody who renews his claim
-            tower.settle()
-            history.slow = tower.land()
+        history.latecomers = latecomers(place, one, two)
+        history.slow = slow(place, one, two)
         history.overslept = overslept(place, one, two)
         history.orphaned = orphaned(place, hire, two)
     return history
@@ -136,7 +104,19 @@ def answers(history: History) -> Ruling:
     ):
         if flight.computed != computed or got(flight):
             return fail(expected, got(flight) or "it was not")
-    return True
+    assert history.empty
+    return keeps(history.empty)
+
+
+def keeps(empty: Flight) -> Ruling:
+    """Whether an empty text was found by the second call."""
+    text = got(empty) or ("" if empty.computed == 1 else f"{empty.computed} computations")
+    return not text or fail(
+        "an empty text is a value like others: the second call finds it",
+        text,
+        "An empty text counts as false: ask whether there is an entry, not whether it is true.",
+        [empty.exhibit("Two calls, one after the other")],
+    )
 
 
 @get_or_compute.property(
@@ -158,6 +138,24 @@ def one_computation(history: History) -> Ruling:
         return fail(f"all {CALLERS} callers get the value", text)
     if flight.together < CALLERS:
         return unknown(f"Only {flight.together} of {CALLERS} calls were under way at once.")
+    return True
+
+
+@get_or_compute.property(
+    needs=["one_computation"],
+    misconception="Between the look and the claim somebody may have done the work: the claim is free again, and so is the "
+    "way to compute once more.",
+)
+def looks_once_more(history: History) -> Ruling:
+    """Who had missed, and gets the claim when another one has computed, finds the value."""
+    for late in history.latecomers:
+        if late.flight.computed != 1 or got(late.flight):
+            return fail(
+                "1 computation: who gets the claim looks once more",
+                f"one had missed, and was about to {late.step} when another one was called, computed and stored; "
+                + (got(late.flight) or f"{late.flight.computed} computations"),
+                evidence=[late.flight.exhibit("One who comes late")],
+            )
     return True
 
 
@@ -194,7 +192,7 @@ def replaced(orphans: Orphans) -> Ruling:
         )
     if not orphans.in_time:
         return fail(
-            f"with lease={LEASE} one of those who wait computes {LEASE} seconds after the holder died",
+            f"with lease={orphans.asked} one of those who wait computes {orphans.asked} seconds after the holder died",
             f"{died}nobody did; what the dead holder left in Redis stays for {orphans.lease:,.0f}",
             evidence=picture,
         )
@@ -207,6 +205,13 @@ def replaced(orphans: Orphans) -> Ruling:
         )
     if not flight.computed and not orphans.step:
         return fail("one of those who wait computes", "nobody did")
+    if flight.computed > 1:
+        return fail(
+            "one of those who wait computes, and the others wait for that one",
+            f"{died}{flight.computed} computations",
+            "Whoever has waited for as long as a lease must ask for the claim as well before he computes.",
+            picture,
+        )
     return True
 
 

@@ -107,6 +107,14 @@ def get_product(answer: Answer, bench: Bench) -> History:
         history.left = place.keys()
         history.absent, _ = place.call(first, "get_product", place.conn(), place.redis(), 987_654_321)
         database.execute("UPDATE public.products SET price = price + 1")
+        if history.lifetimes:
+            id, name, price = fresh[5]
+            for what in ("while its entry is young", "when its entry must have run out"):
+                place.clock.advance(0.6 * max(history.lifetimes))
+                popular = call(
+                    second, f"product {id}, asked for again and again, {what}", id, name, price + 1
+                )
+            history.after.append(popular)
         place.clock.advance(DAY)
         for id, name, price in fresh[:3]:
             history.after.append(
@@ -186,6 +194,13 @@ def lives_a_while(history: History) -> Ruling:
         if left > DAY:
             return fail("every key lives for a day at most", f"{key} has {left:,.0f} seconds left")
     for call in history.after:
+        if not call.right and not call.asked.queries and "again and again" in call.what:
+            return fail(
+                f"{call.what}: the price that it has since then",
+                f"the call {told(call.reply)}, and asked the database nothing",
+                "Whoever renews the lifetime at each hit keeps what is popular for ever, however old it is.",
+                [call.asked.exhibit(call.what)],
+            )
         if not call.right:
             return wrong(call)
     return True

@@ -59,12 +59,16 @@ class Look:
 
 @dataclass
 class Race:
-    """A change and a get() that met at one step; `looks`: what everybody was told afterwards."""
+    """Two calls that met at one step. wanted: the value since then; own: what who changed it is told at once.
+
+    looks: what everybody was told afterwards.
+    """
 
     story: str
-    own: Look | None
-    looks: list[Look]
-    timeline: dict[str, Any]
+    wanted: str
+    own: Look | None = None
+    looks: list[Look] = field(default_factory=list)
+    timeline: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -124,13 +128,14 @@ class Crew:
         self.place.later(seconds, *self._workers.values())
 
     def meet(self, part: str, number: int, pause: float = SLOW) -> Race | None:
-        """Stops B's get(), or A's changed(), before its step `number`, and lets the other run. None: no such step.
+        """Stops a call before its step `number`, and lets another one run. None: there is no such step.
 
-        pause: seconds for which a get() is stopped.
+        part: "get" stops B's get(), for `pause` seconds, and A changes the value; "changed" stops A's changed(), and B
+        asks; "both" stops A's changed(), and B changes the value once more.
         """
         place = self.place
         slow, lanes = ("B", ("B", "source B")) if part == "get" else ("A", ("A",))
-        if part == "changed":
+        if part != "get":
             self.source("two")
         first = len([s for s in place.journal.steps if s.caller in lanes])
 
@@ -141,32 +146,44 @@ class Crew:
             return len(before) - first == number
 
         place.journal.hold(which)
-        pending = self._workers[slow].start(f"__{part}__", KEY)
+        pending = self._workers[slow].start("__get__" if part == "get" else "__changed__", KEY)
         place.journal.wait(lambda: bool(place.journal.held()) or pending.done())
         held = place.journal.held()
         if not held:
             place.journal.let_go()
             pending.result()
             return None
-        left, step = BOUND, held[0].text
-        if part == "get":
-            self.source("two")
-            place.journal.note("source", "the value is now 'two'")
-            self.changed("A")
-            own = self.look("A", "two")
-            if RETURNS in step:
-                step = "return from its load()"
-            long = f"; B went on {pause:.0f} seconds later" if pause > BOUND else ""
-            story = f"B's get() was about to {step}, when A changed the value{long}"
-            self.later(pause)
-            left = max(left - pause, 0.0)
-        else:
-            self.look("B", "")
-            own = None
-            story = f"A's changed() was about to {step}, when B asked"
+        meanwhile = {"get": self._change_under, "changed": self._ask_under, "both": self._change_again}[part]
+        race = meanwhile(held[0].text, pause)
         place.journal.let_go()
         pending.result()
-        self.later(left)
-        looks = [self.look(who, "two") for who in "BCA"]
-        conclusion = "" if all(x.right for x in looks) else "somebody is told the old value"
-        return Race(story, own, looks, place.journal.timeline(conclusion=conclusion))
+        self.later(max(BOUND - pause, 0.0) if part == "get" else BOUND)
+        race.looks = [self.look(who, race.wanted) for who in "BCA"]
+        conclusion = "" if all(x.right for x in race.looks) else "somebody is told the old value"
+        race.timeline = place.journal.timeline(conclusion=conclusion)
+        return race
+
+    def _change_under(self, step: str, pause: float) -> Race:
+        """A changes the value while B's get() is stopped."""
+        self._change("two", "A")
+        own = self.look("A", "two")
+        if RETURNS in step:
+            step = "return from its load()"
+        long = f"; B went on {pause:.0f} seconds later" if pause > BOUND else ""
+        self.later(pause)
+        return Race(f"B's get() was about to {step}, when A changed the value{long}", "two", own)
+
+    def _ask_under(self, step: str, pause: float) -> Race:
+        """B asks while A's changed() is stopped."""
+        self.look("B", "")
+        return Race(f"A's changed() was about to {step}, when B asked", "two")
+
+    def _change_again(self, step: str, pause: float) -> Race:
+        """B changes the value while A's changed() is stopped."""
+        self._change("three", "B")
+        return Race(f"A's changed() was about to {step}, when B changed the value once more", "three")
+
+    def _change(self, value: str, who: str) -> None:
+        self.source(value)
+        self.place.journal.note("source", f"the value is now {value!r}")
+        self.changed(who)

@@ -81,6 +81,7 @@ class Place:
         self._answer, self.bench, self.database = answer, bench, database
         self.journal = Journal()
         self.clock = VirtualClock(sleeping=sleeping)
+        self.clock.watch_sleepers(self._somebody_sleeps)
         self.folder = bench.scratch()
         url = bench.redis_url()
         self.proxy = RespProxy(url, self.folder, journal=self.journal, clock=self.clock, **proxy)
@@ -148,17 +149,23 @@ class Place:
                 found[f"{key} {name(part)}"] = min((t for t in (left, whole) if t is not None), default=None)
         return found
 
+    def _somebody_sleeps(self) -> None:
+        """Whoever waits for something to come about looks again."""
+        with self.journal.changed:
+            self.journal.tell()
+
     def later(self, seconds: float, *workers: Any) -> None:
         """Time passes. Threads that calls to these workers have left behind do, each at its moment, what they are for.
 
         workers: made with `apart`.
         """
-        behind = sum(worker.call("__behind__").value for worker in workers)
+        living = [worker for worker in workers if not worker.dead]
+        behind = sum(worker.call("__behind__").value or 0 for worker in living)
         until = self.clock.now() + timedelta(seconds=seconds)
         if seconds:
             self.journal.note("time", f"{seconds:g} seconds pass")
         while behind:
-            self._settle(behind, workers)
+            self._settle(behind, living)
             due = self.clock.asleep(BEHIND)[:1]
             if not due or due[0] > until:
                 break

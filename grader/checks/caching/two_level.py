@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from grader.checks.caching.levels import BOUND, KEY, MOST, OTHER, SLOW, STUCK, Crew, History, Look
 from grader.checks.caching.place import Place
 from grader.checks.caching.unit import lab
@@ -10,16 +12,21 @@ from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench
 from grader.verdict import Evidence
 
+OWN_COPY = (
+    "What a process keeps is as old as the question that brought it: its time begins before that, not when the answer is "
+    "there."
+)
 LIVES = 30.0  # seconds an entry in Redis lives at least, if nothing changes
 
 
-# What a change meets at each of its steps, whether B has had the value before, and for how long a get() is stopped there.
+# What is stopped at each of its steps (`Crew.meet`), whether B has had the value before, and for how long a get() is.
 MEETINGS = (
     ("get", False, SLOW),
     ("get", False, STUCK),
     ("changed", False, SLOW),
     ("get", True, SLOW),
     ("changed", True, SLOW),
+    ("both", True, SLOW),
 )
 
 
@@ -27,7 +34,9 @@ MEETINGS = (
     "two_level",
     points=4,
     read="11-caching: Two levels",
-    coverage=lambda h: f"{len(h.races)} ways in which a change and a get meet" if h.races else "",
+    coverage=lambda h: (
+        f"{len(h.races)} ways in which a change meets a get or another change" if h.races else ""
+    ),
     hints=(
         "Who tells the other processes that a value has changed, and what if the message does not arrive? What if "
         "somebody was just loading the old one?",
@@ -74,8 +83,14 @@ def two_level(answer: Answer, bench: Bench) -> History:
     return history
 
 
-def wrong(look: Look, when: str) -> Ruling:
-    return fail(f"process {look.who} is told {look.wanted!r} {when}", f"get() {told(look.reply)}")
+def wrong(look: Look, when: str, story: str = "", timeline: dict[str, Any] | None = None) -> Ruling:
+    near = " without a question to Redis" if not look.commands and not look.loads else ""
+    return fail(
+        f"process {look.who} is told {look.wanted!r} {when}",
+        f"get() {told(look.reply)}{near}" + (f"; {story}" if story else ""),
+        OWN_COPY if near and story else "",
+        [Evidence("timeline", story, timeline)] if timeline else [],
+    )
 
 
 @two_level.property(
@@ -143,12 +158,7 @@ def own_change_is_seen(history: History) -> Ruling:
         return wrong(history.after[0], "right after its own changed()")
     for race in history.races:
         if race.own is not None and not race.own.right:
-            exhibit = Evidence("timeline", race.story, race.timeline)
-            return fail(
-                f"A is told 'two' after its own changed(); {race.story}",
-                f"get() {told(race.own.reply)}",
-                evidence=[exhibit],
-            )
+            return wrong(race.own, "after its own changed()", race.story, race.timeline)
     return True
 
 
@@ -168,16 +178,11 @@ def staleness_is_bounded(history: History) -> Ruling:
     "as long as entries live.",
 )
 def bounded_in_every_order(history: History) -> Ruling:
-    """The same holds when the change meets a get() at any of its steps, or a get() the change."""
+    """The same holds when the change meets a get() at any of its steps, or a get() or another change the change."""
     if not history.races:
         return unknown("No call had a step at which another could have come between.")
     for race in history.races:
         for x in race.looks:
             if not x.right:
-                exhibit = Evidence("timeline", race.story, race.timeline)
-                return fail(
-                    f"process {x.who} is told 'two' five seconds later",
-                    f"get() {told(x.reply)}; {race.story}",
-                    evidence=[exhibit],
-                )
+                return wrong(x, "five seconds later", race.story, race.timeline)
     return True

@@ -228,10 +228,10 @@ def one_by_one(history: History, customer: Customer) -> None:
         assert call
         for position in range(len(call.asked.commands)):
             for action, words in FAULTS.items():
+                place.clock.advance(RECOVERS)  # a breaker that was opened is closed again
                 if not warm:
                     place.cache.flushdb()
                 elif not place.cache.dbsize():
-                    place.clock.advance(RECOVERS)  # a breaker that was opened is closed again
                     customer.call()
                 place.proxy.error = FULL if position else "LOADING injected: the server is loading its data"
                 found = customer.struck(position, action, words)

@@ -6,6 +6,9 @@ def get_or_compute(redis, key, compute, ttl=60, lease=10):
             return json.loads(cached)
         if redis.set("lock:" + key, 1, nx=True, ex=lease):
             try:
+                cached = redis.get(key)
+                if cached is not None:
+                    return json.loads(cached)
                 value = compute()
                 redis.set(key, json.dumps(value), ex=ttl)
                 return value

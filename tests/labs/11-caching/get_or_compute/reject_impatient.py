@@ -1,4 +1,4 @@
-# fails: slow_compute_is_not_doubled -- "computations" "loses patience"
+# fails: slow_compute_is_not_doubled, looks_once_more, dead_holder_is_replaced -- "computations" "loses patience"
 def get_or_compute(redis, key, compute, ttl=60, lease=30):
     give_up = time.monotonic() + 2
     while time.monotonic() < give_up:

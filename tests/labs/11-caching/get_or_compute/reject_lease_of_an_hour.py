@@ -1,4 +1,4 @@
-# fails: dead_holder_is_replaced -- "at most 60 seconds"
+# fails: dead_holder_is_replaced, looks_once_more -- "at most 60 seconds"
 def get_or_compute(redis, key, compute, ttl=60, lease=3600):
     while True:
         cached = redis.get(key)

@@ -7,6 +7,9 @@ def get_or_compute(redis, key, compute, ttl=60, lease=10):
             return json.loads(cached)
         if redis.setnx("lock:" + key, 1):
             try:
+                cached = redis.get(key)
+                if cached is not None:
+                    return json.loads(cached)
                 value = compute()
                 redis.set(key, json.dumps(value), ex=ttl)
                 return value

@@ -1,4 +1,4 @@
-# fails: dead_holder_is_replaced -- "lease=20"
+# fails: dead_holder_is_replaced -- "lease=6"
 # Half a minute, whatever it is told.
 RELEASE = "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 

@@ -1,4 +1,4 @@
-# fails: bounded_in_every_order -- "process B is told" "while it changed"
+# fails: bounded_in_every_order -- "process B is told" "as old as the question"
 # Four seconds, counted from when the value is there: a slow load has read it long before.
 FILL = "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[2], ARGV[2], 'EX', 60) end return 1"
 
