@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from grader.checks.concurrency import Scene, blame
+from grader.checks.holdings import tables
 from grader.checks.idempotency.deliveries import DRIVER, PATIENCE
 from grader.checks.running import Answer, Database, Reply, Resource, Worker
 from grader.checks.tables import Tables
 from grader.instruments.broker import Broker, Message
+from grader.instruments.explore import SavedRows
 from grader.instruments.faults import Sweep
 from grader.verdict import Evidence
 
@@ -42,6 +44,9 @@ def __relay__(conn, path):
     if path not in _clients:
         _clients[path] = _BrokerClient(path)
     relay(conn, _clients[path])
+def __place_all__(conn, orders):
+    for order in orders:
+        __deliver__("place_order", conn, order)
 def __place_and_relay__(conn, path, order):
     place_order(conn, order)
     conn.rollback()
@@ -92,17 +97,18 @@ class Office:
 
     def __init__(self, answer: Answer, database: Database, tables: Tables, broker: Broker) -> None:
         self.answer, self.tables, self.broker, self.url = answer, tables, broker, database.url()
+        self.database = database
         self.worker: Worker | None = None
 
     def reset(self) -> None:
         self.tables()
         self.broker.forget()
 
-    def call(self, name: str, *args: Any) -> Reply:
+    def call(self, name: str, *args: Any, timeout: float = PATIENCE) -> Reply:
         if self.worker is None:
             self.worker = self.answer.spawn(driver=CALLING)
         connection = Resource("connection", self.url, id=f"conn {self.url}")
-        reply = self.worker.call("__deliver__", name, connection, *args, timeout=PATIENCE)
+        reply = self.worker.call("__deliver__", name, connection, *args, timeout=timeout)
         if reply.ended:
             self.worker.kill()
             self.worker = None
@@ -110,6 +116,17 @@ class Office:
 
     def place(self, order: Order) -> Reply:
         return self.call("place_order", dict(order))
+
+    def place_all(self, orders: Sequence[Order]) -> Reply:
+        """One after the other, each over a connection as the pool gives it, in one call."""
+        return self.call("__place_all__", [dict(o) for o in orders], timeout=10 * PATIENCE)
+
+    def waiting(self, orders: Sequence[Order]) -> SavedRows:
+        """Brings back the rows that there are once `orders` are placed, which is done once, and no event is out."""
+        self.reset()
+        for order in orders:
+            self.place(order)
+        return SavedRows(self.database.url("admin"), tables(self.database))
 
     def relay(self) -> Reply:
         return self.call("__relay__", self.broker.socket())

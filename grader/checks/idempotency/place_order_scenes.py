@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 from grader.checks.concurrency import (
@@ -44,6 +46,8 @@ def one_by_one(office: Office, history: History) -> bool:
             before = len(office.broker.published)
             if step == "place":
                 found.calls.append((f"place_order {argument['id']}", office.place(argument)))
+            elif step == "place all":
+                found.calls.append((f"place_order, {len(argument)} times", office.place_all(argument)))
             elif step == "relay":
                 office.broker.script(*argument)
                 found.calls.append((f"relay{' (the broker fails)' if argument else ''}", office.relay()))
@@ -79,7 +83,7 @@ def one_by_one(office: Office, history: History) -> bool:
     case(
         "backlog",
         f"{BACKLOG} orders are placed, the relay runs",
-        *(("place", o) for o in backlog),
+        ("place all", backlog),
         ("relay", ()),
     )
     case("error", "the broker refuses the first message", *places[:4], ("relay", ("error",)), ("relay", ()))
@@ -123,15 +127,14 @@ def together(
         relay = Part("__relay__", CONN, path)
 
         def play(
-            title: str, parts: list[Part], before: list[Order], placed: list[Order], ordered: bool, most: int
+            title: str, parts: list[Part], rows: Callable[[], object], placed: list[Order], ordered: bool
         ) -> Scene:
             broken: list[Run] = []
 
             def reset() -> None:
                 joined.clear()
-                office.reset()
-                for order in before:
-                    office.place(order)
+                office.broker.forget()
+                rows()
 
             def observe() -> dict[str, Any]:
                 told = [number(m) for m in office.broker.published]
@@ -153,7 +156,7 @@ def together(
                 recover=lambda run: office.relay_until_out() if run.finished else None,
                 stop=stop,
                 reduce=True,
-                max_runs=most,
+                max_runs=SOME,
             )
 
         def earlier() -> None:
@@ -161,17 +164,17 @@ def together(
             office.reset()
             office.place(second)
 
-        history.relays = play(
-            "two relays at the same moment", [relay, relay], [first, second], [first, second], True, SOME
-        )
+        with closing(office.waiting([first, second])) as rows:
+            history.relays = play(
+                "two relays at the same moment", [relay, relay], rows, [first, second], True
+            )
         # The second caller is sooner done than the first that began before it, and relays what it sees.
         history.placing = play(
             "an order placed while another is placed and the relay runs",
             [place[0], Part("__place_and_relay__", CONN, path, dict(second))],
-            [],
+            office.tables,
             [first, second],
             False,
-            SOME,
         )
         history.unrelated = rehearsal.play(
             "two customers place an order, one of them not the first",
@@ -205,9 +208,8 @@ def faults(office: Office, database: Database, folder: Any, journal: Journal, hi
 
         def relaying() -> str:
             with journal.shielded():
-                office.reset()
-                office.place(first)
-                office.place(second)
+                office.broker.forget()
+                rows()
             office.relay()
             postgres.settle()
             with journal.shielded():
@@ -215,5 +217,8 @@ def faults(office: Office, database: Database, folder: Any, journal: Journal, hi
                 return office.wrong([first, second])
 
         history.place_faults = sweep(placing, journal, crash=crash)
-        history.relay_faults = sweep(relaying, journal, crash=crash)
+        with journal.shielded():
+            rows = office.waiting([first, second])
+        with closing(rows):
+            history.relay_faults = sweep(relaying, journal, crash=crash)
         office.url = direct
