@@ -280,11 +280,22 @@ class Journal:
         return self.held(caller)[0]
 
     def timeline(
-        self, *, lanes: tuple[str, ...] = (), conclusion: str = "", schedule: str = ""
+        self,
+        *,
+        lanes: tuple[str, ...] = (),
+        conclusion: str = "",
+        schedule: str = "",
+        most: int | None = None,
     ) -> dict[str, Any]:
-        """The story as timeline data for `grader.show`; `broken_at` is the last step if there is a conclusion."""
+        """The story as timeline data for `grader.show`; `broken_at` is the last step if there is a conclusion.
+
+        most: of a longer story the beginning and the end are told, so many lines each.
+        """
         with self.changed:
             lines = [entry.line() for entry in self._story]
+        if most is not None and len(lines) > 2 * most:
+            gap = Note(lines[most]["lane"], f"{len(lines) - 2 * most} more like these").line()
+            lines = [*lines[:most], gap, *lines[-most:]]
         present = list(dict.fromkeys([*lanes, *(line["lane"] for line in lines)]))
         return {
             "lanes": present,

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as ET
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from grader.instruments.steps import Journal
 from grader.show import timeline_svg, timeline_text
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -134,3 +135,13 @@ def test_whatever_the_texts_the_picture_is_xml_within_its_width(steps, conclusio
         assert float(node.get("x")) + float(node.get("width")) <= width
         assert float(node.get("height")) >= 0
     timeline_text(data)
+
+
+def test_of_a_long_story_beginning_and_end_are_told():
+    journal = Journal()
+    for number in range(100):
+        journal.note("process", f"line {number}")
+    told = journal.timeline(conclusion="it never ends", most=3)
+    texts = [step["text"] for step in told["steps"]]
+    assert texts == ["line 0", "line 1", "line 2", "94 more like these", "line 97", "line 98", "line 99"]
+    assert told["broken_at"] == 6 and len(journal.timeline(most=50)["steps"]) == 100

@@ -17,6 +17,7 @@ CALLERS = 50
 LEASE_LIMIT = 60.0
 SOURCE = "the-source-of-truth"
 KEY, OTHER = "report:today", "report:yesterday"
+TOLD = 12  # lines at the beginning and at the end of a long story
 MOMENTS = 150  # that are passed one by one: who looks 100 times, every 50 ms, has lost patience
 TTL, LEASE = 90, 20  # seconds; not what anybody would take if they were not asked for
 
@@ -135,7 +136,9 @@ class Tower:
             for call in self.calls:
                 call.result(0.01)
         source = self.place.cache.get(SOURCE).decode()
-        return Flight(source, [c.result() for c in self.calls], self.begun(), 0, self.journal.timeline())
+        return Flight(
+            source, [c.result() for c in self.calls], self.begun(), 0, self.journal.timeline(most=TOLD)
+        )
 
     def bide(self, seconds: float, over: Callable[[], bool] = lambda: False) -> None:
         """Time passes from one sleeper's moment to the next, for those who count how often they have looked.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from grader.checks.caching.flights import CALLERS, LEASE, OTHER, SOURCE, TTL, Flight, longest, sky
+from grader.checks.caching.flights import CALLERS, LEASE, OTHER, SOURCE, TOLD, TTL, Flight, longest, sky
 from grader.checks.caching.place import Place
 
 BRIEF = 6  # seconds, a lease that somebody who looks every 50 ms is watched through
@@ -187,7 +187,7 @@ def _orphans(place: Place, one: Any, two: Any, number: int | None) -> Orphans | 
             orphans.flight = tower.land()
             orphans.flight.computed -= before
         else:
-            orphans.flight.timeline = place.journal.timeline(conclusion="nobody computes")
+            orphans.flight.timeline = place.journal.timeline(conclusion="nobody computes", most=TOLD)
         return orphans
 
 
