@@ -138,7 +138,9 @@ for what, fault in faults.items():
 Table(("the provider answers", "the caller sees", "cents taken"), tuple(rows), len(rows))
 
 # %% [markdown]
-# A 4xx says that the request was understood and refused, so nothing was done.
+# A 4xx that decides about the request (402 here; 400, 401, 403, 404, 422) says that it was refused, so it did nothing.
+# Two others decide nothing: 409 where it means that the first attempt is still *under way*, and 408, where the server gave up waiting.
+# They leave open what becomes of the operation.
 # A 5xx is no promise either way, and neither is a reply that cannot be read: they belong with the timeouts.
 # On the other side there is one failure that is certain: if the *connection* was refused or could never be made, no request has left the house.
 # That is why the only retries built into `httpx` (`HTTPTransport(retries=...)`) are for connecting.
@@ -261,9 +263,9 @@ for name, version in (("inside", pay_inner), ("outside", pay_outer)):
 # %% [markdown]
 # ### What Stripe and the IETF draft define
 #
-# The header `Idempotency-Key` is Stripe's, and many providers have it since; draft-ietf-httpapi-idempotency-key-header (07, October 2025) writes the practice down.
-# It is a draft, not an RFC.
-# Our provider follows them, but for answering a replay with 200 instead of the first reply's 201.
+# The header `Idempotency-Key` is Stripe's, and many providers have it since; draft-ietf-httpapi-idempotency-key-header writes the practice down.
+# It is a draft, not an RFC, and drafts expire after six months unless a new one replaces them; what follows is from draft 07 (October 2025).
+# Our provider follows both, but for two things: it answers a replay with 200 instead of the first reply's 201, and the key goes out without quotes, as at Stripe, where the draft wants them.
 # This is what goes over the wire.
 
 # %%
@@ -286,7 +288,7 @@ with httpx.Client(base_url=bank.tcp_url()) as http:
 Table(("request", "status", "replayed", "charge", "cents taken"), tuple(rows), len(rows))
 
 # %% [markdown]
-# | | Stripe | the draft |
+# | | Stripe, API v1 | the draft |
 # |---|---|---|
 # | the same key again | the stored status and body, errors included (500 too), with `Idempotent-Replayed: true` | the result of the first, success or error |
 # | the same key, another body | an error | 422 |
@@ -297,7 +299,7 @@ Table(("request", "status", "replayed", "charge", "cents taken"), tuple(rows), l
 #
 # Three things follow that are easily missed.
 # A key protects for a day, not for ever: a job that comes back after the weekend must *ask* (by its reference) before it charges.
-# A stored error stays: at Stripe a stored 500 is the answer for as long as the key lives, and it does not say that nothing was done; a new key then is a decision, taken after finding out, and not a retry.
+# A stored error stays: in Stripe's API v1 a stored 500 is the answer for as long as the key lives, and it does not say that nothing was done; a new key then is a decision, taken after finding out, and not a retry.
 # What does not get as far as executing (a validation error, a 409) is not stored, so the same key may be used again.
 #
 # Keys belong to whoever sent them: look them up by client *and* key, or a guessed key reads somebody else's reply.
@@ -422,7 +424,12 @@ draw_crashes(lanes, good={"paid once"})
 # The key for the provider must be the same in every attempt: derived from the operation, or stored (and committed) before the first.
 #
 # **What it costs.** The one transaction stays open, with a connection and a locked key, for as long as the provider takes; a slow provider then drains the pool.
-# *Claim first* holds nothing meanwhile, but needs two things to be right: the claim must expire (a *lease*: who finds one older than any request can live takes it over), and whoever takes over must expect that the charge was made, so it needs the provider's key as well.
+# *Claim first* holds nothing meanwhile, but needs three things to be right:
+#
+# - the claim must expire (a *lease*: whoever finds one that has run out takes it over);
+# - whoever takes over must expect that the charge was made, so it needs the provider's key as well;
+# - whoever overslept must look before it writes, for a request can outlive its lease and is then only slow, not dead: it completes the record only if that is still its own and open (`UPDATE ... WHERE ... AND claimed_by = ...`), and writes nothing more if no row was changed.
+#
 # That is the trade of nearly all such designs, and of one exercise of the lab.
 #
 # **In production.** Store the reply with the effect, in the same transaction.
@@ -668,6 +675,8 @@ every_delivery(
 )
 
 # %% [markdown]
+# Two different ends are right here, so no way should have fewer: where the newest event that came is `evt_2`, the payment is `disputed`, and otherwise it has succeeded.
+#
 # An inbox alone (*each id once*) stops duplicates and lets the order decide; a ladder of statuses (*never backwards*) looks wise until a status comes back.
 # What works is what worked on the shelf: whole state, one counter, newest wins.
 #
@@ -702,11 +711,14 @@ waits = {
     "exponential, full jitter": full_jitter(base=0.1, cap=5),
 }
 herds = {name: herd(wait, clients=200, takes=10, tick=0.1) for name, wait in waits.items()}
+waves = [f"{tick / 10:.1f}" for tick, calls in enumerate(herds["exponential"].sent) if calls]
+print("exponential, seconds at which a wave comes:", *waves)
 herd_picture({name: found.sent for name, found in herds.items()}, tick=0.1, takes=10)
 
 # %% [markdown]
 # Coming again at once is soonest over *here*, where a refusal costs the service nothing; no real service is like that.
 # Backing off by the same amounts keeps the herd together: it comes back whole, each time later, the service idles between the waves, and refuses just as many calls.
+# The picture ends after eight seconds, in which seven of the twenty waves come; the line above it has the others, about five seconds apart, each ten calls smaller than the one before.
 # Jitter pulls the herd apart, so that there is something to do in nearly every tick, with fewer than half of the calls.
 # Drawing the *whole* wait at random ("full jitter") sounds crude, and needed the fewest calls of the variants that Marc Brooker compared.
 #
@@ -826,7 +838,7 @@ print("only the innermost retries:", clicks("payments"))
 # | unusual policies | `tenacity`, which stamina stands on | everything can be set; its plain `@retry` tries for ever, at once, on any exception; `wait_random_exponential` is full jitter |
 # | HTTP with `requests` or `urllib3` | `urllib3.util.Retry` | sends a POST again only if the connection could not be made, honours `Retry-After`; further statuses are yours to list; jitter is off by default |
 # | a provider's API | its own SDK | Stripe's makes a key for each call it retries by itself, which does not survive *your* crash: pass your own |
-# | work after a commit, on Postgres | `procrastinate` | `task.configure(connection=conn).defer(...)` (since 2026) writes the job in *your* transaction: that is an outbox, relay included; jobs run at least once |
+# | work after a commit, on Postgres | `procrastinate` | `task.configure(connection=conn).defer(...)` (since version 3.8) writes the job in *your* transaction: that is an outbox, relay included; jobs run at least once |
 # | work on Redis | `dramatiq` | at least once; enqueuing is a dual write, so either an outbox before it or a job that may get lost |
 # | events for others | Debezium, or the outbox above | the log-based way has no polling and no ordering trap, and is a system to run |
 # | long processes over many services | a workflow engine (Temporal, DBOS) | they store each step's result; a step whose result was not stored runs again, so it must still be idempotent |
