@@ -77,7 +77,7 @@ def page(product):
 # %%
 popularity = [1 / rank for rank in range(1, 3001)]
 customers = random.Random(7)
-each = pages_touched(conn, PAGE, [7])
+each = pages_touched(conn, PAGE, [7])  # counted for one product, and taken for all of them
 rows = []
 for title, look in (("no cache", load), ("cache, empty at first", page), ("cache, later", page)):
     with wires.counted() as count:
@@ -86,9 +86,12 @@ for title, look in (("no cache", load), ("cache, empty at first", page), ("cache
     asked = len(count.statements)
     rows.append((title, asked, asked * each, len(count.commands), f"{1 - asked / 2000:.0%}"))
 load_later = rows[-1][1] / 2000
-Table(("", "statements", "pages visited", "commands to Redis", "hit rate"), tuple(rows), 3, "2,000 views each")
+columns = ("", "statements", f"pages visited ({each} each)", "commands to Redis", "hit rate")
+Table(columns, tuple(rows), 3, "2,000 views each")
 
 # %% [markdown]
+# The pages are those of one product's statement, counted once, times the statements.
+#
 # The popular products take most of the views, so few entries save most of the work; the long tail keeps missing.
 # The database feels the *misses* only: going from a hit rate of 98 % to 99 % halves its work, going from 50 % to 51 % changes hardly anything.
 #
@@ -176,7 +179,7 @@ Table(("pattern", "SELECTs", "UPDATEs", "commands", "only in Redis"), tuple(rows
 #
 # Two details of `page` look harmless and are not.
 # Its key carries a **version** of the format: during a deployment two releases share the cache, and neither may choke on the other's entries.
-# And every key has an **expiry**: it bounds how long any mistake lives, and it is the only thing that removes entries of what nobody asks for.
+# And every key has an **expiry**: it bounds how long any mistake lives, and it removes entries of what nobody asks for, before memory is full and the server has to choose what goes (*eviction*, below).
 #
 # **Predict.** A job warms 100 entries after a deployment, all for 60 seconds.
 # What do the loads from the database look like over the next three minutes, at thirty views a second?
@@ -358,7 +361,9 @@ Table(leased.columns, tuple(cures), len(cures))
 # With a **marker** a reader announces that it is about to fill; a delete takes the marker away, and the late reader finds that it may not fill any more.
 # This is the *lease* of Facebook's memcache (Nishtala and others, 2013); note that it does not rescue a delete before the commit.
 # With a **version** from the row the script in Redis refuses whatever is older, and the order of arrival no longer matters.
-# Markers and versions are forgotten too, when they expire or are evicted; a reader that is slower than that is beyond both, so readers need a timeout.
+# Markers and versions are forgotten too, when they expire or are evicted.
+# A reader slower than that finds no version to refuse it, so such readers need a timeout.
+# A marker that must still stand when one fills (a lease, as here) needs none: where it is gone, nothing is filled.
 #
 # One thing no order of steps can cure: the writer dies between its two servers.
 
@@ -454,8 +459,10 @@ def claimed(compute, lease=5):
         if value is not None:
             return value
         if redis.set("report:claim", "taken", nx=True, ex=lease):
-            value = compute()
-            redis.set("report", value, ex=10)
+            value = redis.get("report")  # once more: somebody may just have finished
+            if value is None:
+                value = compute()
+                redis.set("report", value, ex=10)
             redis.delete("report:claim")
             return value
         crowd.sleep(0.1)
@@ -482,6 +489,9 @@ for name, (report, _, _) in slow.items():
 # %% [markdown]
 # Every time the claim runs out, one more begins, although the first is still at it.
 # And when the first is done, it deletes a claim that is by then somebody else's.
+# The second look, with the claim in hand, is for a caller who found nothing and won the claim only after another had computed, stored and given back: without it the work is done twice.
+# (These callers take turns only where they sleep, so the table cannot show it.)
+#
 # So a lease is longer than the work can sensibly take; a claim carries a token, and is given back only by a script that compares it.
 # Even then it only saves work: it is no lock that correctness may hang on (lesson 14 has those).
 #
@@ -494,13 +504,18 @@ for name, (report, _, _) in slow.items():
 # The entry gets two ages, one from which it is *due* and one at which it is gone; whoever finds it due, and gets the claim, renews it, and everybody else goes on with what there is.
 
 # %%
+def entry():
+    found = redis.get("report")
+    return json.loads(found) if found else (None, 0)  # what is not there has long been due
+
+
 def renewed(compute, fresh=8, gone=20):
-    entry = redis.get("report")
-    value, due = json.loads(entry) if entry else (None, 0)
-    late = value is None or wires.clock.time() > due
-    if late and redis.set("report:claim", "taken", nx=True, ex=5):
-        value = compute()
-        redis.set("report", json.dumps([value, wires.clock.time() + fresh]), ex=gone)
+    value, due = entry()
+    if wires.clock.time() > due and redis.set("report:claim", "taken", nx=True, ex=5):
+        value, due = entry()  # once more
+        if wires.clock.time() > due:
+            value = compute()
+            redis.set("report", json.dumps([value, wires.clock.time() + fresh]), ex=gone)
         redis.delete("report:claim")
     if value is None:  # nothing to show, not even something old
         crowd.sleep(0.1)
@@ -514,15 +529,20 @@ told(played)
 # %%
 figure, axes = plots.figure(columns=3, sharey=True, height=3.0)
 moments = [n / 10 for n in range(401)]
-for ax, (name, (report, _, _)), ink in zip(axes, played.items(), plots.INKS, strict=False):
-    ax.fill_between(moments, at_once(report.spans, moments), step="post", color=ink)
-    ax.set(title=name, xlabel="seconds", ylim=(0, 55))
-axes[0].set_ylabel("computations under way")
-says = {name: at_once(report.spans, range(41)) for name, (report, _, _) in played.items()}
-plots.plot(figure, f"Computations under way at each second: {says}")
+says = {}
+for ax, (name, (report, calls, _)), ink in zip(axes, played.items(), plots.INKS, strict=False):
+    waits = [(call.began, call.ended) for call in calls]
+    ax.fill_between(moments, at_once(waits, moments), step="post", color="#d5d8dc", label="callers who wait")
+    ax.fill_between(moments, at_once(report.spans, moments), step="post", color=ink, label="computations")
+    ax.set(title=name, xlabel="seconds", ylim=(0, 75))
+    ax.legend(loc="upper right", ncols=2, fontsize=8, handlelength=1, columnspacing=1)
+    says[name] = [max(most) for most in (at_once(report.spans, moments), at_once(waits, moments))]
+axes[0].set_ylabel("under way at once")
+plots.plot(figure, f"Most computations and most waiting callers at once: {says}")
 
 # %% [markdown]
-# Only those wait who come before there is anything, and the few who renew.
+# In the first panel everybody who waits computes (the grey is hidden behind), in the second nearly fifty wait for one, each time.
+# In the third only those wait who come before there is anything, and the few who renew.
 # Their wait can be moved too, to a background task.
 #
 # There is a way without any claim: each caller throws a die, and renews early with a chance that grows towards the end (Vattani, Chierichetti and Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", 2015).
@@ -681,7 +701,7 @@ plain = Client().connection_pool.make_connection()
 print(f"redis-py waits {plain.socket_timeout} s for a reply, and tries {plain.retry.get_retries()} times more")
 
 # %% [markdown]
-# That is most of a minute for each command, before a page that the database would have given at once.
+# Eleven attempts of five seconds, and the pauses between them: that is about a minute for each command, before a page that the database would have given at once.
 # So: a short timeout, no retry, no second command after a failed one, and for longer outages a circuit breaker that does not even try (lesson 13).
 #
 # **What it costs.** The pages are right now, and they all come from the database.
@@ -783,8 +803,10 @@ print("20 of the five hottest:", *by_node(copies=20))
 # ## Two levels
 #
 # A dictionary in the process costs no round trip, and nobody can reach it from outside.
-# So a second level brings the invalidation race back, between as many copies as there are processes.
-# The usual answer: whoever changes something *publishes* it, and every process subscribes and forgets.
+# So a second level brings the invalidation race back, in two places.
+# In Redis a late reader may still fill in an old value, and then every process copies it, however well it listens.
+# In one's own process a thread may ask Redis before the change and store the answer after the message has removed the entry.
+# The usual answer makes neither impossible, only short: whoever changes something *publishes* it, and every process subscribes and forgets.
 
 # %%
 class TwoLevels:
@@ -802,11 +824,12 @@ class TwoLevels:
             timeout = 0.0
 
     def get(self, key):
+        asked = wires.clock.time()  # before the question: the answer may be as old as that
         value, until = self.near.get(key, (None, 0))
-        if wires.clock.time() < until:
+        if asked < until:
             return value
         value = self.redis.get(key)
-        self.near[key] = value, wires.clock.time() + self.keep
+        self.near[key] = value, asked + self.keep
         return value
 
     def put(self, key, value):
@@ -840,7 +863,9 @@ print("ten minutes later:         ", b.get("price:7"))
 
 # %% [markdown]
 # Messages make the time shorter, nearly always, and bound nothing.
-# What bounds it is a lifetime in the process, and a few seconds of it are plenty, as the next cell shows for a process that hears nothing at all.
+# What bounds it is a lifetime in the process, counted from before Redis was asked.
+# It must be shorter than the age that may be shown, because what is read still has to get to the reader: the next cell, in a process that hears nothing at all, promises five seconds and keeps four.
+# A few seconds are enough to spare Redis nearly all of the questions.
 # The dictionary needs a limit too, or it is a memory leak with a good name.
 # A process that notices a broken subscription forgets everything, because it cannot know what it has missed.
 #
@@ -848,7 +873,7 @@ print("ten minutes later:         ", b.get("price:7"))
 
 # %%
 wires.empty()
-b = TwoLevels("B", keep=5)
+b = TwoLevels("B", keep=4)  # five seconds are promised
 redis.set("price:7", "10")
 shown = []
 with wires.counted() as count:
@@ -890,14 +915,15 @@ def write_then_take(conn, redis):
 # %%
 def up_to_a_mark(conn, redis):
     with conn.transaction():
-        mark = conn.execute("SELECT max(upto) FROM flushed").fetchone()[0] or "0"
-        entries = redis.xrange("views", f"({mark}" if mark != "0" else "-")
+        mark = conn.execute("SELECT max(upto) FROM flushed").fetchone()[0] or "0-0"
+        entries = redis.xrange("views", f"({mark}")
         if entries:
+            mark = entries[-1][0]
             conn.execute(ADD, [len(entries)])
             conn.execute("DELETE FROM flushed")
-            conn.execute("INSERT INTO flushed VALUES ('views', %s)", [entries[-1][0]])
-    if entries:
-        redis.xtrim("views", minid=entries[-1][0], approximate=False)
+            conn.execute("INSERT INTO flushed VALUES ('views', %s)", [mark])
+    moment, number = mark.split("-")
+    redis.xtrim("views", minid=f"{moment}-{int(number) + 1}", approximate=False)  # all up to the mark, and the mark
 
 # %%
 def hundred_views(conn, redis):
@@ -1003,12 +1029,17 @@ import hashlib
 careful_app = FastAPI()
 
 
+def names(asked, tag):
+    """Whether If-None-Match names the tag: it may be *, or a list, and each tag in it weakened (W/)."""
+    return asked.strip() == "*" or tag in [one.strip().removeprefix("W/") for one in asked.split(",")]
+
+
 @careful_app.get("/products/7")
 def careful_product(request: Request):
     body = lamp(request)
     tag = f'"{hashlib.sha256(body.encode()).hexdigest()[:16]}"'
     headers = {"Cache-Control": "public, max-age=60", "Vary": "Accept-Language", "ETag": tag}
-    if request.headers.get("if-none-match") == tag:  # it may also be a list, or weakened (W/)
+    if names(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
     return Response(body, headers=headers)
 
