@@ -149,6 +149,7 @@ def attacks(door: Door, place: Served, history: History) -> None:
         ("a list with the right code in it", lambda code: [wrong(code), code]),
         ("six digits as a number", int),
         ("its code with a space after it", lambda code: f"{code} "),
+        ("its code with the end of a line after it", lambda code: f"{code}\n"),
         ("its code in full-width digits", lambda code: code.translate(FULL_WIDTH)),
         ("six underscores for a code", lambda code: "______"),
         ("a percent sign for a code", lambda code: "%"),

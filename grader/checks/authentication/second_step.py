@@ -36,8 +36,9 @@ def check_code(conn, form, clock):
 """
 # What a shop is made of. `decide(conn, form, clock)` is the second step; what it raises of ours is a refusal too.
 DRIVER = """
-def __shop__(url, clock_path, decide, issued=lambda *what: None, codes=(), most=None):
-    # codes: what is mailed, one after the other. most: requests after which nobody is let in.
+def __shop__(url, clock_path, decide, issued=lambda *what: None, codes=(), most=None, mailed=()):
+    # codes: what is mailed, one after the other. mailed: what Mallory was mailed before.
+    # most: requests after which nobody is let in.
     import secrets
     import psycopg
     from fastapi import Body, FastAPI, Header, HTTPException
@@ -45,7 +46,7 @@ def __shop__(url, clock_path, decide, issued=lambda *what: None, codes=(), most=
     from grader.shop.errors import ShopError
 
     app, clock = FastAPI(), connect(clock_path)
-    mailbox, sessions, asked, codes = [], {}, [0], iter(codes)
+    mailbox, sessions, asked, codes = list(mailed), {}, [0], iter(codes)
 
     def count():
         asked[0] += 1
