@@ -647,9 +647,9 @@ def oauth_callback(providers: dict, http: httpx.Client, clock) -> FastAPI:
 # - Its text holds a link `https://shop.example/reset?token=TOKEN`, and no link that leads elsewhere. There is no throttling here: every request for a known address sends a link of its own. Whether a newer link ends an older one is up to you.
 # - The token is drawn from the system's randomness, at least 22 characters of it. The database holds nothing from which a token can be read.
 # - The reply to `/forgot` does not depend on whether a customer has the address: status, headers, cookies and body are the same, apart from the typed address, also while `send_mail` raises. Asking changes neither password nor sessions.
-# - Opening the page, once or often, changes nothing, because mail programs do it too; it is served with a `Referrer-Policy` of `no-referrer` (or `same-origin`). A new password of fewer than 8 characters (not bytes, and spaces at its ends count) is refused with 4xx, and the link stays good.
+# - Opening the page, once or often, changes nothing, because mail programs do it too; it is served with a `Referrer-Policy` of `no-referrer` (or `same-origin`), and whatever stands in its address comes back on it escaped, or not at all. A new password of fewer than 8 characters (not bytes or units of UTF-16, and spaces at its ends count) is refused with 4xx, and the link stays good.
 # - A link is good for 30 minutes of `clock`, and for one new password. Setting it makes all other links of this customer useless and ends all her sessions; nothing of other customers changes.
-# - Of two requests with one link at the same moment one succeeds and the other is refused. Whatever else is sent as a token is refused with 4xx, never with 5xx.
+# - Of two requests at the same moment with one link, or with two links of one customer, one succeeds and the other is refused. Whatever else is sent as a token is refused with 4xx, never with 5xx.
 #
 # Example: Mallory sends `POST /forgot` for Ada's address with `Host: evil.example`; Ada's mail still says `https://shop.example/reset?token=...`.
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from itertools import combinations
 
 from grader.checks.authentication.reset_password_app import HOME, Shop
+from grader.checks.authentication.reset_password_page import takes_markup
 from grader.checks.authentication.reset_password_scenes import (
     SHORTEST,
     SPACED,
     VARIED,
     Asked,
     History,
-    at_once,
     everybody_else,
     the_owner,
 )
+from grader.checks.authentication.reset_password_together import at_once
 from grader.checks.authentication.served import refused
 from grader.checks.authentication.unit import CLOCK, lab
 from grader.checks.concurrency import explored
@@ -27,7 +28,12 @@ from grader.checks.running import Answer, Bench
     points=6,
     read="08-authentication: Recovery",
     coverage=lambda h: "; ".join(
-        filter(None, [f"{len(h.asked)} requests", str(h.schedules.coverage) if h.schedules else ""])
+        [f"{len(h.asked)} requests"]
+        + [
+            f"{what}: {e.coverage}"
+            for what, e in (("one link twice", h.schedules), ("two links", h.links))
+            if e
+        ]
     ),
     hints=(
         "Whoever can make a link, read one, or use one again owns the account. Through how many hands does a link go, "
@@ -46,7 +52,8 @@ def reset_password(answer: Answer, bench: Bench) -> History:
         here, there = shop.place(), shop.place()
         if the_owner(shop, here, there, history):
             everybody_else(shop, here, there, history)
-            history.schedules = at_once(shop, here)
+            history.schedules = at_once(shop, here, links=1)
+            history.links = at_once(shop, here, links=2)
         for place in (here, there):
             place.kill()
     history.tokens = shop.tokens
@@ -125,15 +132,17 @@ def _told(asked: Asked | None) -> str:
 
 @reset_password.property(
     needs=["lets_the_owner_in"],
-    misconception="A password is taken as it is typed: bytes are no characters, and spaces at its ends are some.",
+    misconception="A password is taken as it is typed: bytes are no characters, nor are units of UTF-16, and spaces at its ends are some.",
 )
 def password_as_typed(history: History) -> Ruling:
-    """A new password has at least 8 characters, accents and spaces being one each, and is stored as it was typed."""
-    short, spaced = history.asked.get("accents"), history.asked.get("spaces")
-    if short is None or spaced is None or spaced.after is None:
+    """A new password has at least 8 characters (not bytes or units of UTF-16, and spaces count), and is stored as it was typed."""
+    spaced = history.asked.get("spaces")
+    if spaced is None or spaced.after is None:
         return unknown(NEVER)
-    if not refused(short.exchange):
-        return fail(f"{short.what}: 4xx", _told(short), evidence=[history.table("accents")])
+    for name in ("accents", "keys"):
+        short = history.asked[name]
+        if not refused(short.exchange):
+            return fail(f"{short.what}: 4xx", _told(short), evidence=[history.table(name)])
     if not spaced.exchange.ok or spaced.after.password != SPACED:
         return fail(
             f"{spaced.what}: 2xx, and it is her password",
@@ -172,6 +181,22 @@ def works_once_under_all_schedules(history: History) -> Ruling:
 
 
 @reset_password.property(
+    needs=["works_once", "works_once_under_all_schedules"],
+    misconception="Each has marked its own link and waits for the other's, or makes useless what it does not see in use: "
+    "lock the customer's row first, and two links of one customer take turns.",
+)
+def two_links_under_all_schedules(history: History) -> Ruling:
+    """Of two requests with two links of one customer at the same moment, one sets the password and the other is refused."""
+    return explored(
+        history.links,
+        "one success, one refusal (4xx), and the password of the success",
+        "Two requests with a link each",
+        never=NEVER,
+        unanswered=fail("both requests are answered", "one was never answered"),
+    )
+
+
+@reset_password.property(
     needs=["lets_the_owner_in"],
     misconception="Mailboxes are kept for years: a link in one must be good for minutes. " + CLOCK,
 )
@@ -189,8 +214,7 @@ def cannot_be_guessed(history: History) -> Ruling:
     if history.repeated:
         return fail(
             "another token every time",
-            "the second of two requests at one moment, the module random in one state, got no token of its own: "
-            + history.repeated,
+            history.repeated,
             "random is made for simulations, and time and address are known to the attacker; secrets is made for this.",
         )
     shortest = min(history.tokens, key=len, default="")
@@ -256,6 +280,14 @@ def link_leads_home(history: History) -> Ruling:
 )
 def mails_the_owner_only(history: History) -> Ruling:
     """A link goes to the address in the customer's row, and nowhere else."""
+    for asked in history.of("pattern"):
+        if asked.mails:
+            return fail(
+                f"{asked.what}: no mail",
+                f"a mail to {', '.join(asked.mails[0].to)}",
+                "In LIKE and ILIKE _ stands for any character and % for any number of them: an address is compared with =.",
+                [history.table(*(n for n in history.asked if n.startswith("pattern")))],
+            )
     owner = (history.address,)
     bad = [a for a in history.asked.values() if any(m.to != owner for m in a.mails)]
     if not bad:
@@ -328,3 +360,19 @@ def page_keeps_the_token(history: History) -> Ruling:
         if policy.lower().split(",")[-1].strip() not in ("no-referrer", "same-origin"):
             return fail("Referrer-Policy: no-referrer", f"Referrer-Policy: {policy or 'none'}")
     return True
+
+
+@reset_password.property(
+    needs=["lets_the_owner_in"],
+    misconception="Whoever makes the link writes what stands in it. A page that repeats it as it came runs Mallory's script, "
+    "with your address above it: escape it, or leave it out.",
+)
+def page_escapes_the_token(history: History) -> Ruling:
+    """What stands in the page's address comes back escaped, or not at all."""
+    page = history.asked.get("markup")
+    if page is None:
+        return unknown(NEVER)
+    return not takes_markup(page.exchange) or fail(
+        f"{page.what}: no part of it is a tag or an attribute of the page",
+        "the page has <mallory> in it, as it could have a <script>",
+    )

@@ -13,6 +13,8 @@ from grader.checks.authentication.served import Served
 from grader.checks.holdings import in_tables
 from grader.checks.running import Answer, Bench
 from grader.checks.tables import Tables
+from grader.checks.virtual_time import CALENDAR
+from grader.checks.virtual_time import DRIVER as FLOWING
 from grader.instruments.callers import Exchange
 from grader.instruments.clock import VirtualClock
 from grader.instruments.serve import socket_in
@@ -35,7 +37,10 @@ CREATE TABLE password_resets (
     used_at     timestamptz
 );
 """
-DRIVER = """
+DRIVER = (
+    FLOWING
+    + CALENDAR
+    + """
 _mails, _tried, _mail_is_down = [], [0], [False]
 
 
@@ -61,6 +66,17 @@ def __open__(listener, url, clock):
     return __serve__(listener, "reset_password", url, __send_mail__, __hash_password__, connect(clock))
 
 
+def __open_still__(listener, url, clock):
+    # The machine's time of day is the judge's and stands still; who waits goes on.
+    import time
+
+    sleep = time.sleep
+    __calendar_flows__(clock)
+    __swap__(time, sleep=sleep)
+    __seed__(7)
+    return __open__(listener, url, clock)
+
+
 def __mails__(wanted):
     def tried():
         return _tried[0] >= wanted
@@ -79,6 +95,7 @@ def __mail_is_down__(down):
     if not down:
         __mails__(0)  # what was still to be sent is nobody's reply
 """
+)
 HOME = "https://shop.example/reset"
 
 
@@ -137,12 +154,12 @@ class Shop:
         self.tokens: list[str] = []
         self._places = 0
 
-    def place(self, url: str = "", journal: Journal | None = None) -> Served:
+    def place(self, url: str = "", journal: Journal | None = None, start: str = "__open__") -> Served:
         self._places += 1
         path = socket_in(self.folder, f"a{self._places}")
         clock = self.clock.serve(self.folder, f"p{self._places}")
         args = (url or self.database.url(), clock)
-        return Served(self.answer, path, driver=DRIVER, start="__open__", args=args, journal=journal)
+        return Served(self.answer, path, driver=DRIVER, start=start, args=args, journal=journal)
 
     def forgot(self, place: Served, email: Any, mails: int = 1, **more: Any) -> tuple[Exchange, list[Mail]]:
         """Asks for a link; the reply, and what was mailed because of it.

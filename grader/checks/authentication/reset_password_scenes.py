@@ -1,15 +1,15 @@
-"""The scenes of `reset_password`: the owner, everybody else, and two who use one link at the same moment."""
+"""The scenes of `reset_password` that come one after the other: the owner, and everybody else."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from grader.checks.authentication.reset_password_app import Mail, Row, Shop
-from grader.checks.authentication.served import Served, refused
+from grader.checks.authentication.reset_password_guesses import repeated
+from grader.checks.authentication.reset_password_page import MARKUP
+from grader.checks.authentication.served import Served
 from grader.instruments.callers import Exchange
-from grader.instruments.explore import Caller, Exploration, Run, Stage, explore
-from grader.instruments.steps import Journal
+from grader.instruments.explore import Exploration
 from grader.verdict import Evidence
 
 MINUTE = 60.0
@@ -17,7 +17,6 @@ SHORTEST = 22  # characters of a token
 VARIED = (
     8  # places in which two tokens differ at least: of 22 that are drawn nearly all do, of ten digits even
 )
-MOST_RUNS = 40
 ATTACKER = "mallory@evil.example"
 EVIL = "evil.example"
 HOSTS = {
@@ -27,8 +26,10 @@ HOSTS = {
     "Origin and Referer": {"Origin": f"https://{EVIL}", "Referer": f"https://{EVIL}/forgot"},
 }
 SHORT = "kürzér7"  # 7 characters in 9 bytes
+KEYS = "\U0001f511" * 7  # 7 characters in 14 units of UTF-16
 SPACED = " 8 chars"  # 8 characters, 7 without the space
 PADDED = {"a space before it": " {}", "the end of a line after it": "{}\n", "= after it": "{}="}
+WILDCARDS = {"_": "_da{}", "%": "a%{}"}  # what stands for other letters in LIKE: Ada's address as a pattern
 GARBAGE = ("", "x", "' OR '1'='1", "a\x00b", "z" * 9000)
 
 
@@ -56,9 +57,10 @@ class History:
     neighbour: Row | None = None  # Bob, after Ada's
     readable: str = ""
     tokens: list[str] = field(default_factory=list)
-    repeated: str = ""  # what the second request got when chance was made to repeat itself, if no new token
+    repeated: str = ""  # what a request got when chance was made to repeat itself, if no new token
     garbage_works: bool = False  # something in place of a token changed the password
-    schedules: Exploration | None = None
+    schedules: Exploration | None = None  # two requests with one link
+    links: Exploration | None = None  # two requests with a link each, both the same customer's
 
     def table(self, *names: str) -> Evidence:
         rows = [a.line() for name, a in self.asked.items() if name in names]
@@ -121,6 +123,7 @@ def the_owner(shop: Shop, here: Served, there: Served, history: History) -> bool
     use("31 minutes", "a link that is 31 minutes old", late, "the thief's secret")
     late = link("typed link", "another link for Ada")
     use("accents", f"a new password of 7 characters in 9 bytes, {SHORT!r}", late, SHORT)
+    use("keys", f"a new password of 7 characters, {KEYS!r}", late, KEYS)
     use("spaces", f"a new password of 8 characters, {SPACED!r}", late, SPACED)
     return True
 
@@ -136,6 +139,9 @@ def everybody_else(shop: Shop, here: Served, there: Served, history: History) ->
 
     forgot("known", "a link for Ada", ada, 1)
     forgot("unknown", "a link for an address nobody has", stranger)
+    for sign, pattern in WILDCARDS.items():
+        address = pattern.format(ada.removeprefix("ada"))
+        forgot(f"pattern {sign}", f"a link for {address}, an address nobody has", address)
     for name, headers in HOSTS.items():
         forgot(f"host {name}", f"a link for Ada, with {EVIL} in {name}", ada, 1, headers=headers)
     forgot("list", "a link for a list of addresses: Ada's and the attacker's", [ada, ATTACKER])
@@ -146,13 +152,7 @@ def everybody_else(shop: Shop, here: Served, there: Served, history: History) ->
     forgot("down unknown", "a link for an address nobody has, while the mail server is down", stranger)
     for place in (here, there):
         place.worker.call("__mail_is_down__", False)
-    twice = []
-    for _ in range(2):
-        here.worker.call("__seed__", 7)
-        reply, sent = shop.forgot(here, ada)
-        twice.append(sent[0].token if sent else reply.trouble or "no mail")
-    if twice[0] == twice[1] or " " in twice[1]:
-        history.repeated = "the same" if twice[0] == twice[1] else twice[1]
+    history.repeated = repeated(shop, here)
     before = shop.customer(ada)
     one, two = (mails[0].token if mails else "" for mails in (shop.forgot(here, ada)[1] for _ in range(2)))
     mixed = one[: len(one) // 2] + two[len(one) // 2 :]
@@ -166,47 +166,5 @@ def everybody_else(shop: Shop, here: Served, there: Served, history: History) ->
         padded = shop.reset(there, pattern.format(two), "the thief's secret")
         asked[f"garbage {what}"] = Asked(f"a token that is good, with {what}", padded)
     history.garbage_works = shop.customer(ada) != before
-
-
-def at_once(shop: Shop, here: Served) -> Exploration:
-    """Two requests with one link at the same moment, in two processes."""
-    journal = Journal()
-    token = [""]
-
-    def reset() -> None:
-        shop.tables()
-        mails = shop.forgot(here, shop.ada)[1]
-        token[0] = mails[-1].token if mails else ""
-
-    def caller(stage: Stage, lane: int) -> Caller:
-        password = f"the secret of T{lane}"
-        shop.passwords.add(password)
-
-        def begin(place: Served, url: str) -> Any:
-            return place.client.start("POST", "/reset", json={"token": token[0], "password": password})
-
-        return Caller(lambda: shop.place(stage.url(lane), journal), begin)
-
-    def wrong(run: Run) -> str:
-        replies = [r for r in run.replies if r is not None]
-        odd = next((r for r in replies if not r.ok and not refused(r)), None)
-        if odd is not None:
-            return f"one of the two requests was answered {odd.line()}"
-        won = [f"the secret of T{n}" for n, r in enumerate(run.replies, 1) if r is not None and r.ok]
-        if len(won) != 1:
-            return "both requests set a password by one link" if won else "both requests were refused"
-        now = shop.customer(shop.ada).password
-        return "" if now == won[0] else f"{won[0]} was answered with success, but the password is {now}"
-
-    urls = shop.database.url(), shop.database.url("admin")
-    with Stage(*urls, callers=2, folder=str(shop.folder)) as stage:
-        return explore(
-            stage,
-            [caller(stage, 1), caller(stage, 2)],
-            reset=reset,
-            invariant=wrong,
-            symmetric=[(1, 2)],
-            reduce=True,
-            max_runs=MOST_RUNS,
-            stop=lambda run: bool(run.problem),
-        )
+    page = there.ask("GET", "/reset", params={"token": MARKUP})
+    asked["markup"] = Asked(f"the page, at /reset?token={MARKUP}", page)

@@ -157,8 +157,13 @@ def test_every_attack_on_the_second_step_gets_past_a_variant_that_names_it():
 
 def test_every_attack_on_a_way_back_in_gets_past_a_variant_that_names_it():
     """As above: a shop that mails nothing is asked everything the attackers ask."""
-    place = SimpleNamespace(worker=SimpleNamespace(call=lambda *_: None))
+    place = SimpleNamespace(
+        worker=SimpleNamespace(call=lambda *_: None),
+        ask=lambda *_, **__: Exchange("GET", "/reset", 200),
+        kill=lambda: None,
+    )
     shop = SimpleNamespace(
+        place=lambda **_: place,
         ada="ada@example.com",
         stranger="nobody@example.com",
         forgot=lambda *_, **__: (Exchange("POST", "/forgot", 202), []),

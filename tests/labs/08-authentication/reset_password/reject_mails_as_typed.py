@@ -37,6 +37,10 @@ def reset_password(database_url, send_mail, hash_password, clock) -> FastAPI:
         if len(password) < 8:
             raise HTTPException(422, "at least 8 characters")
         with psycopg.connect(database_url) as conn:
+            conn.execute(
+                "SELECT FROM customers WHERE id = (SELECT customer_id FROM password_resets WHERE token_hash = %s) FOR UPDATE",
+                [digest(token)],
+            )
             row = conn.execute(
                 "UPDATE password_resets SET used_at = %(now)s "
                 "WHERE token_hash = %(hash)s AND used_at IS NULL AND expires_at > %(now)s RETURNING customer_id",

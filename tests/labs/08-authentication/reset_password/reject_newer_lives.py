@@ -11,7 +11,8 @@ class ResetRequest(BaseModel):
 def reset_password(database_url: str, send_mail, hash_password, clock) -> FastAPI:
     """An application with POST /forgot, GET /reset and POST /reset."""
     # The link is built from what we know and mailed to whom we know; of the token only a digest stays. The UPDATE finds the
-    # link unused and marks it in one step, in the transaction that does the rest; locking the customer's row does as well.
+    # link unused and marks it in one step, in the transaction that does the rest. The customer's row is locked before, so
+    # that two links of hers take turns; otherwise each would wait for the other to be deleted.
     app = FastAPI()
 
     def digest_of(token: str) -> str:
@@ -48,6 +49,10 @@ def reset_password(database_url: str, send_mail, hash_password, clock) -> FastAP
             raise HTTPException(422, "A password has at least 8 characters.")
         stored = hash_password(request.password)
         with psycopg.connect(database_url) as conn:
+            conn.execute(
+                "SELECT FROM customers WHERE id = (SELECT customer_id FROM password_resets WHERE token_hash = %s) FOR UPDATE",
+                [digest_of(request.token)],
+            )
             owner = conn.execute(
                 "UPDATE password_resets SET used_at = %(now)s WHERE token_hash = %(digest)s "
                 "AND used_at IS NULL AND expires_at > %(now)s RETURNING customer_id, expires_at",
