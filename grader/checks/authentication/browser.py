@@ -44,6 +44,10 @@ class Browser:
             name: replace(kept, value=_rewritten(kept.value, old, new)) for name, kept in self.jar.items()
         }
 
+    def hoard(self) -> None:
+        """Keeps what it has for ever, whatever was said: what a browser drops, a copy of it need not."""
+        self.jar = {name: replace(kept, until=float("inf")) for name, kept in self.jar.items()}
+
     def _cookies(self, path: str, from_elsewhere: bool) -> str:
         asked, now = path.partition("?")[0], self.clock.time()
         return "; ".join(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from grader.checks.authentication.guessing import long_and_unlike
 from grader.checks.authentication.oauth_guesses import first_login, guesses
+from grader.checks.authentication.oauth_rulings import NEVER, fresh, none_works
 from grader.checks.authentication.oauth_scenes import (
     ALICE,
     History,
     legitimate,
+    mix_ups,
     odd_callbacks,
+    old_cookies,
     others_attack,
     requests,
 )
@@ -20,6 +23,7 @@ from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench
 
 SHORTEST = 22  # characters of state and nonce
+LATE = "Max-Age asks a browser to forget, and a copy of its cookies forgets nothing: your app must look at the clock."
 
 
 @lab.exercise(
@@ -52,27 +56,12 @@ def oauth_callback(answer: Answer, bench: Bench) -> History:
             requests(site, history)
             provider_goes_wrong(site, history)
             others_attack(site, history)
+            mix_ups(site, history)
+            old_cookies(site, history)
             odd_callbacks(site, history)
         history.sent = [vars(a) for idp in (site.home, site.partner) for a in idp.asked]
         history.verifiers = [e.verifier for e in site.home.exchanges]
     return history
-
-
-NEVER = "It was not tried: no login ever succeeded."
-
-
-def _none_works(history: History, family: str) -> Ruling:
-    rows = history.of(family)
-    if not rows:
-        return unknown(NEVER)
-    worked = [a for a in rows if a.works]
-    if not worked:
-        return True
-    return fail(
-        "nobody is logged in, and no code is given away",
-        "; ".join(f"{a.name}: {a.outcome()}" for a in worked),
-        evidence=[history.table(worked)],
-    )
 
 
 @oauth_callback.property(weight=0, misconception="A door that opens to nobody is a wall. " + CLOCK)
@@ -123,7 +112,7 @@ def proof_of_the_code(history: History) -> Ruling:
     odd = next((v for v in history.verifiers if not 43 <= len(v) <= 128), None)
     if odd is not None:
         return fail("a verifier of 43 to 128 characters", f"one of {len(odd)}")
-    return _fresh(history, "challenge", "code_challenge")
+    return fresh(history, "challenge", "code_challenge")
 
 
 @oauth_callback.property(
@@ -136,24 +125,10 @@ def state_and_nonce_are_fresh(history: History) -> Ruling:
         short = min((s[name] for s in history.sent), key=len, default="")
         if len(short) < SHORTEST:
             return fail(f"{name}: at least {SHORTEST} characters", f"{short!r}" if short else f"no {name}")
-        ruling = _fresh(history, name, name)
+        ruling = fresh(history, name, name)
         if ruling is not True:
             return ruling
     return True
-
-
-def _fresh(history: History, name: str, parameter: str) -> Ruling:
-    drawn = [s[name] for s in history.sent if not s["refused"]]
-    if len(set(drawn)) < len(drawn):
-        return fail(
-            f"a {parameter} of its own for each login",
-            f"{len(set(drawn))} different ones in {len(drawn)} logins",
-        )
-    return parameter not in history.repeated or fail(
-        f"a {parameter} from the system's randomness",
-        "two logins got the same, as the module random was in the same state",
-        "random is made for simulations; secrets is made for this.",
-    )
 
 
 @oauth_callback.property(
@@ -163,7 +138,8 @@ def _fresh(history: History, name: str, parameter: str) -> Ruling:
 )
 def callback_belongs_to_the_browser(history: History) -> Ruling:
     """A callback counts only in the browser whose login it ends, with its state, and within ten minutes."""
-    return _none_works(history, "state")
+    ruling = none_works(history, "state")
+    return ruling if ruling is not True else none_works(history, "late", LATE)
 
 
 @oauth_callback.property(
@@ -172,7 +148,7 @@ def callback_belongs_to_the_browser(history: History) -> Ruling:
 )
 def token_belongs_to_the_login(history: History) -> Ruling:
     """An ID token counts only in the login whose nonce it carries, and a code only in the one it was made for."""
-    return _none_works(history, "nonce")
+    return none_works(history, "nonce")
 
 
 @oauth_callback.property(
@@ -181,7 +157,7 @@ def token_belongs_to_the_login(history: History) -> Ruling:
 )
 def token_is_verified(history: History) -> Ruling:
     """An ID token counts only if the provider that was asked has signed it, for us, and for now."""
-    return _none_works(history, "token")
+    return none_works(history, "token")
 
 
 @oauth_callback.property(
@@ -191,7 +167,7 @@ def token_is_verified(history: History) -> Ruling:
 )
 def no_mix_up(history: History) -> Ruling:
     """A code is sent to the provider that this login was begun with, and only if the callback's iss names it."""
-    return _none_works(history, "mix-up")
+    return none_works(history, "mix-up")
 
 
 @oauth_callback.property(
@@ -201,7 +177,7 @@ def no_mix_up(history: History) -> Ruling:
 )
 def new_session_at_login(history: History) -> Ruling:
     """A login gives a new session that cannot be made up; the cookies from before it open nothing."""
-    return _none_works(history, "session")
+    return none_works(history, "session")
 
 
 @oauth_callback.property(

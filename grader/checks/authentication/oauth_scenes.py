@@ -49,6 +49,9 @@ class History:
     needed: list[str] = field(default_factory=list)  # names of the cookies without which nobody is logged in
     guessed: str = ""  # a cookie that somebody made up, and who is in with it
 
+    def tried(self, what: str, family: str, login: Login, leaked: str = "") -> None:
+        self.attacks.append(Attack(what, family, login.back, login.who, leaked))
+
     def of(self, family: str) -> list[Attack]:
         return [a for a in self.attacks if a.family == family]
 
@@ -82,7 +85,7 @@ def legitimate(site: Site, history: History) -> None:
         (PARTNER, "alice"),
     )
     stranger = site.log_in(site.browser(), site.home, "mallory")
-    add("a login of Mallory, who says her address is Alice's", stranger, (HOME, "mallory"))
+    add("a login of Mallory, who says his address is Alice's", stranger, (HOME, "mallory"))
 
 
 def requests(site: Site, history: History) -> None:
@@ -103,11 +106,11 @@ def requests(site: Site, history: History) -> None:
 
 
 def others_attack(site: Site, history: History) -> None:
-    def add(what: str, family: str, login: Login, leaked: str = "") -> None:
-        history.attacks.append(Attack(what, family, login.back, login.who, leaked))
+    """What Mallory tries with callbacks, and with time."""
+    add = history.tried
 
     def hers() -> str:
-        """The callback of a login that Mallory began in her own browser."""
+        """The callback of a login that Mallory began in his own browser."""
         login = site.begin(site.browser(), site.home)
         return site.consent(site.home, login, "mallory")
 
@@ -121,7 +124,16 @@ def others_attack(site: Site, history: History) -> None:
     begun = site.begin(victim, site.home)
     add("Mallory's callback in a browser that began a login", "state", site.finish(victim, begun, hers()))
     late = site.log_in(site.browser(), site.home, waiting=11 * MINUTE)
-    add("a callback 11 minutes after the login began", "state", late)
+    add("a callback 11 minutes after the login began", "late", late)
+    hoarder = site.browser()
+    begun = site.begin(hoarder, site.home)
+    hoarder.hoard()
+    site.clock.advance(11 * MINUTE)
+    add(
+        "a callback 11 minutes after the login began, with cookies that were kept although they had run out",
+        "late",
+        site.finish(hoarder, begun, site.consent(site.home, begun)),
+    )
 
     mallory = site.browser()
     begun = site.begin(mallory, site.home)
@@ -129,6 +141,10 @@ def others_attack(site: Site, history: History) -> None:
     path = "/callback?" + urlencode({**stolen, "state": begun.sent.get("state", "")})
     add("Alice's code in a login that Mallory began", "nonce", site.finish(mallory, begun, path))
 
+
+def mix_ups(site: Site, history: History) -> None:
+    """Callbacks that do not say that they come from the provider that was asked."""
+    add = history.tried
     alice = site.browser()
     begun = site.begin(
         alice, site.partner
@@ -140,9 +156,19 @@ def others_attack(site: Site, history: History) -> None:
     leaked = "the partner was sent the code" if any(e.code == code for e in site.partner.exchanges) else ""
     add("a login begun with the partner comes back from the other provider", "mix-up", login, leaked)
 
+    alice = site.browser()
+    begun = site.begin(alice, site.home)
+    fewer = {k: v for k, v in query(site.consent(site.home, begun)).items() if k != "iss"}
+    path = "/callback?" + urlencode(fewer)
+    add("a callback without iss", "mix-up", site.finish(alice, begun, path))
+
+
+def old_cookies(site: Site, history: History) -> None:
+    """What the cookies from before a login open after it, and whether they can be rewritten; its callback once more."""
+    add = history.tried
     planted = site.browser()
     begun = site.begin(planted, site.home)
-    mine = site.browser(planted)  # Mallory knows the cookies, because she put them there
+    mine = site.browser(planted)  # Mallory knows the cookies, because he put them there
     login = site.finish(planted, begun, site.consent(site.home, begun))
     add(
         "the cookies from before the login, in another browser",
@@ -152,7 +178,7 @@ def others_attack(site: Site, history: History) -> None:
 
     mine = site.browser()
     site.log_in(mine, site.home, "mallory")
-    planted = site.browser(mine)  # Alice's browser, where Mallory has put all her cookies
+    planted = site.browser(mine)  # Alice's browser, where Mallory has put all his cookies
     login = site.log_in(planted, site.home)
     who = site.who(mine)
     what = "the cookies of Mallory's own session, planted before Alice's login, in another browser"

@@ -39,7 +39,10 @@ Who = tuple[str, str]  # issuer, subject
 
 
 class Provider(OpenIdProvider):
-    """With keys of its own. claims_instead: what its ID tokens say besides or instead. key_instead: what signs them."""
+    """With keys of its own.
+
+    claims_instead: what its ID tokens say besides or instead; None is left out. key_instead: what signs them.
+    """
 
     def __init__(self, name: str, *args: Any, **more: Any) -> None:
         super().__init__(*args, algorithm="ES256", require_pkce=False, **more)
@@ -55,7 +58,8 @@ class Provider(OpenIdProvider):
         self.keys.insert(0, ECKey.generate_key("P-256", parameters=named))  # type: ignore[arg-type]
 
     def id_claims(self, *args: Any, **more: Any) -> dict[str, Any]:
-        return {**super().id_claims(*args, **more), **self.claims_instead}
+        claims = {**super().id_claims(*args, **more), **self.claims_instead}
+        return {name: value for name, value in claims.items() if value is not None}
 
     def mint(
         self, key: RSAKey | ECKey | None = None, header: dict[str, Any] | None = None, **claims: Any

@@ -55,6 +55,7 @@ def provider_goes_wrong(site: Site, history: History) -> None:
         ),
         ("an ID token that begins in an hour (nbf)", site.home, {"nbf": later, "exp": later + 300}, None),
         ("an ID token issued an hour from now (iat)", site.home, {"iat": later, "exp": later + 300}, None),
+        ("an ID token without exp", site.home, {"exp": None}, None),
         ("an ID token signed by a key of the other provider", site.home, {}, site.partner.keys[0]),
     ):
         idp.claims_instead, idp.key_instead = claims, key

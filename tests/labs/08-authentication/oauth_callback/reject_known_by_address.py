@@ -1,4 +1,4 @@
-# fails: lets_people_in -- "a login of Mallory, who says her address is Alice's" "issuer and subject are who it is"
+# fails: lets_people_in -- "a login of Mallory, who says his address is Alice's" "issuer and subject are who it is"
 def oauth_callback(providers, http, clock) -> FastAPI:
     app = FastAPI()
     logins, sessions, people = {}, {}, {}
