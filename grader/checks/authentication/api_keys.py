@@ -12,6 +12,7 @@ from grader.checks.exercise import Ruling, fail, unknown
 from grader.checks.running import Answer, Bench
 
 SHORTEST_PREFIX, SHORTEST_SECRET, SHORTEST_HASH = 8, 22, 22  # characters; 22 of base64 are 128 bits
+WHOLE = "A key is good to the letter: what is hashed and compared is the whole text as it came, no part of it, nothing tidied up."
 ALIKE = 8  # equal characters at one end of two secrets: what is counted, or a clock's, not chance
 
 
@@ -183,7 +184,8 @@ def bad_keys_look_alike(history: History) -> Ruling:
     for one in (*found, *over, *history.calls.get("lacking", [])):
         shown = [history.table("lacking" if "lacked" in one.what else "bad")]
         if not one.refused:
-            return fail(f"{one.what}: InvalidKey", one.line(), evidence=shown)
+            let_in = WHOLE if one.how == "returned" else ""
+            return fail(f"{one.what}: InvalidKey", one.line(), let_in, evidence=shown)
         if one.reply != found[0].reply:
             return fail(f"{one.what}: {found[0].line()}, as for every bad key", one.line(), evidence=shown)
     return True
@@ -207,7 +209,7 @@ def rotation_overlaps(history: History) -> Ruling:
         ("bad rotated", ["invalid"] * max(1, len(history.calls.get("bad rotated", [])))),
         ("before", [owner]),
         ("day", [owner, owner]),
-        ("ended", ["invalid", "invalid"]),
+        ("ended", ["invalid"] * 3),
         ("later", ["invalid", owner]),
     ):
         ruling = history.first_other(name, *wanted)

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from grader.checks.authentication.altered import altered
+from grader.checks.authentication.api_keys_bad import almost, bad_keys
 from grader.checks.authentication.api_keys_counter import Counter, Key, Said, said
 from grader.checks.concurrency import Part
 from grader.instruments.explore import Run
@@ -81,30 +81,6 @@ def drive(counter: Counter) -> None:
         _race(counter, owner)
 
 
-def almost(key: Key) -> str:
-    """The key with another character in the middle of its secret."""
-    return altered(key.text, len(key.text) - len(key.secret) // 2)
-
-
-def bad_keys(one: Key, two: Key, random: Any) -> dict[str, str]:
-    """Texts that are no keys, by what they are."""
-    return {
-        "one character of the secret changed": almost(one),
-        "its last character missing": one.text[:-1],
-        "one character more": one.text + "x",
-        "the prefix alone": one.prefix,
-        "the prefix of one key with the secret of another": one.text[: -len(one.secret)] + two.secret,
-        "a prefix nobody has": one.text.replace(one.prefix, f"shop_{random.randrange(10**9, 10**10)}"),
-        "an empty text": "",
-        "some text": "open sesame",
-        "SQL": "shop_' OR 1=1 --",
-        "with a character beyond ASCII": one.text[:-1] + "é",
-        "with a NUL": one.text + "\0",
-        "a NUL after shop_": "shop_\0" + one.text[6:],
-        "100,000 characters": one.text * (100_000 // max(len(one.text), 1)),
-    }
-
-
 def _look_at(counter: Counter, run: Run) -> None:
     """What the one check of a run asked of the database."""
     ends = ("BEGIN", "COMMIT", "ROLLBACK", "START", "SET ", "SAVEPOINT", "RELEASE", "(END OF PIPELINE)")
@@ -143,11 +119,11 @@ def _rotate(counter: Counter, one: Key, two: Key, owner: int) -> None:
     counter.keep("overlap", ("a key in use with a wrong secret, rotated", ["rotate_key", almost(two)]))
     bad = bad_keys(two, one, counter.random).items()
     counter.keep("bad rotated", *((f"{what}, rotated", ["rotate_key", text]) for what, text in bad))
-    ending = counter.make("ending", owner, [READ])
-    if ending:
+    ending, over = counter.make("ending", owner, [READ]), counter.make("over", owner, [READ])
+    if ending and over:
         counter.admin.execute(
-            "UPDATE public.api_keys SET expires_at = %s WHERE prefix = %s",
-            [counter.clock.now() + timedelta(hours=1), ending.prefix],
+            "UPDATE public.api_keys SET expires_at = %s WHERE prefix IN (%s, %s)",
+            [counter.clock.now() + timedelta(hours=1), ending.prefix, over.prefix],
         )
         checks("before", ("a key that an administrator lets end in an hour", ending))
         counter.run(("rotate_key", ["rotate_key", ending.text]))
@@ -157,7 +133,11 @@ def _rotate(counter: Counter, one: Key, two: Key, owner: int) -> None:
     if ending and history.word(history.calls["ended"][0]) == "invalid":
         lacks = "a key that is over, asked for a scope it lacked"
         counter.keep("lacking", (lacks, ["check_key", ending.text, WRITE]))
-    counter.keep("ended", ("that key, rotated", ["rotate_key", ending.text if ending else ""]))
+    for what, key in (
+        ("that key, rotated", ending),
+        ("a key that ended hours ago, never rotated, now rotated", over),
+    ):
+        counter.keep("ended", (what, ["rotate_key", key.text if key else ""]))
     counter.clock.advance(2 * HOUR)
     checks("later", ("the old key after 25 hours", one), ("the new key after 25 hours", newer))
 
