@@ -94,12 +94,13 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 hasher = Argon2Hasher()
-# The salt is fixed so that you see the same picture; leave it out, and it is drawn at random.
+# The salt is a fixed text, so that you see the same picture; leave it out, and it is random, as the picture says.
 draw_hash(hasher.hash("dragon", salt=b"lesson's own sal"), "What pwdlib stores for the password dragon")
 
 # %% [markdown]
 # **What it costs.** You pay at every login what the thief pays at every guess, so the setting is a bargain.
 # The first row is the library's default (RFC 9106's second recommended option), the others are from OWASP's list.
+# The lab accepts the first and the third: it asks for at least 19 MiB *and* 2 passes, so the second has too few passes, and the last too little memory.
 
 # %%
 CARD, BUSY = 24 * 1024, 50  # a graphics card's memory in MiB; logins at the same moment
@@ -126,8 +127,9 @@ for typed, stored in (("dragon", weak), ("Dragon", weak), ("dragon", hasher.hash
 # %% [markdown]
 # **In production.** Use `pwdlib` or `argon2-cffi`, or your framework's hasher with Argon2id chosen; never a scheme of your own.
 # In bcrypt, which is acceptable where it is there already, everything after 72 bytes is ignored or refused, depending on the library.
-# Ask for length (NIST: at least 15 characters where the password is all there is), refuse passwords that are known to have leaked, allow pasting, and demand neither special characters nor a new one every quarter.
-# Text is bytes in more than one way: normalise Unicode before hashing, always in the same form.
+# Ask for length (NIST: at least 15 characters where the password is all there is, 8 beside a second factor; the lab asks for no more than 8), refuse passwords that are known to have leaked, allow pasting, and demand neither special characters nor a new one every quarter.
+# Text is bytes in more than one way: an é is one character when composed (NFC), an e and an accent when decomposed (NFD), and which of them arrives is up to the keyboard.
+# Normalise before hashing, always to the same form.
 #
 # Sources: RFC 9106 (Argon2); OWASP, "Password Storage Cheat Sheet"; NIST SP 800-63B-4.
 
@@ -136,7 +138,7 @@ for typed, stored in (("dragon", weak), ("Dragon", weak), ("dragon", hasher.hash
 #
 # After the login something must stand for it, or the password would travel with every request.
 # A JSON Web Token is one possibility: claims, and a signature over them.
-# The provider that runs in this notebook makes one for Ada.
+# The provider that runs in this notebook makes one for Ada: an *access token*, which a client shows to an API so that it is let in.
 
 # %%
 folder = tempfile.TemporaryDirectory()
@@ -210,14 +212,15 @@ def obeys_key_hints(token):
 
 # %% [markdown]
 # The fourth leaves the signature to a library, with the one key and the one algorithm *we* expect.
-# The fifth also asks whether the claims are for us, and for now.
+# The fifth also asks whether the claims are for us, and for now; an `nbf`, an `iat` in the future and a `crit` it leaves to the library, which refuses them.
+# It is a sketch still: `typ` in capitals, a minute for clocks that differ, a `sub` and the choice among several keys are left to the lab.
 
 # %%
 def checks_signature(token):
     return jwt.decode(token, idp.keys[0], algorithms=["RS256"]).claims
 
 
-def checks_all(token):
+def checks_claims(token):
     found = jwt.decode(token, idp.keys[0], algorithms=["RS256"])
     demands = jwt.JWTClaimsRegistry(
         now=int(clock.time()),
@@ -231,7 +234,7 @@ def checks_all(token):
 
 with db.connect() as conn:
     conn.execute("INSERT INTO signing_keys VALUES (%s, %s)", [idp.keys[0].kid, PUBLIC.decode()])
-assert all(v(token) for v in (only_decodes, obeys_alg, obeys_key_hints, checks_signature, checks_all))
+assert all(v(token) for v in (only_decodes, obeys_alg, obeys_key_hints, checks_signature, checks_claims))
 
 # %% [markdown]
 # Now Mallory: first without any key of the provider's.
@@ -261,6 +264,7 @@ forged = {
 
 # %% [markdown]
 # Then five that the provider really signed, for another purpose or another time.
+# One of them is an *ID token*: it tells an application who has logged in, and is meant for no API.
 #
 # **Predict.** A verifier with a perfect check of the signature meets these twelve.
 # How many does it let in?
@@ -280,7 +284,7 @@ misused = {
 }
 verifiers = {
     "only decodes": only_decodes, "obeys alg": obeys_alg, "obeys key hints": obeys_key_hints,
-    "checks the signature": checks_signature, "checks it all": checks_all,
+    "checks the signature": checks_signature, "checks claims too": checks_claims,
 }  # fmt: skip
 tried = try_all({"Ada's own token": token, **forged, **misused}, verifiers)
 draw_admissions(tried, {"Ada's own token"}, "Every token shown to every verifier, just now.")
@@ -310,7 +314,7 @@ print("found:", *guesses, "after", words.index(guesses[0]) + 1, "guesses")
 
 # %% [markdown]
 # A secret for HS256 is at least 32 random bytes (RFC 7518, 3.2), and whoever can verify with it can also sign.
-# With RS256, ES256 or EdDSA the API holds nothing worth stealing.
+# With RS256, ES256 or Ed25519 (the name that RFC 9864 puts in the place of `EdDSA`) the API holds nothing worth stealing.
 #
 # **In production.** Use `joserfc`, `PyJWT` or `authlib`, always with an explicit list of algorithms, and keys whose type the library knows.
 # Fetch the issuer's key set from its configured address, cache it, and fetch it again (not too often) when an unknown `kid` shows up: keys are rotated.
@@ -384,7 +388,8 @@ play(("phone", "r1", "r2"), ("thief", "r2", "r3"), ("phone", "r2", "r3b"), ("thi
 # The service cannot tell which of the two is Ada, so both must log in again, and the thief cannot.
 #
 # **Break it.** The thief and the phone can also come at the *same moment*.
-# Here is every order in which the server can get the statements of two calls.
+# Here is every order in which the server can get the statements of two calls; where one must wait for the other's row, no other order is possible, so they are fewer than one could write down.
+# The schedule below the picture says whose turn it was, 1 the phone's and 2 the thief's; a `BEGIN` goes out with the statement after it, so ten steps are eight turns.
 
 # %%
 from grader.notebook.every_order import every_order, steps
@@ -573,6 +578,7 @@ print("a success clears the account's:  ", with_own_logins(cleared=both[:1]), "g
 
 # %% [markdown]
 # A success proves something about the account, and nothing about the address: it may clear the first counter, never the second.
+# But it is no failure either: what was counted for the address while it was under way is given back, and the window of the address begins with its first failure, not with a login that succeeded.
 #
 # **Break it.** And count so that two at once are two.
 
@@ -591,7 +597,9 @@ forget()
 # It is the lost update of lesson 04: fifty guesses sent at the same moment can count as one.
 #
 # **In production.** One message, one amount of work, for every failure.
-# Count before hashing; `INCR` with an expiry, both in one pipeline, so that no counter lives for ever (the package `limits` has such counters ready).
+# Reserve before hashing, so that a hundred at once cannot all be compared: `INCR` with an expiry, both in one pipeline, so that no counter lives for ever (the package `limits` has such counters ready).
+# Give back afterwards what was no failure: a success, and an attempt that was refused without being compared.
+# Else whoever logs in often, or knocks on while the door is shut, is counted as an attacker, and the lab does not let that pass.
 # Offer passkeys (WebAuthn): the server stores a public key, so there is nothing to guess, to steal or to type into the wrong site.
 # Behind a proxy, know which address is the client's: `X-Forwarded-For` is text from a stranger but for what your own proxy put there.
 #
@@ -673,7 +681,7 @@ tried = {}
 for minute in range(7):
     if minute == 2:
         store.pop("s-ada")  # the log-out: the session is deleted, the token thrown away by the browser
-    ways = {"session": lambda _: store.get("s-ada"), "token, copied before": checks_all}
+    ways = {"session": lambda _: store.get("s-ada"), "token, copied before": checks_claims}
     when = f"minute {minute}" + (", after the log-out" if minute >= 2 else "")
     tried |= try_all({when: bearer}, ways)
     clock.advance(60)
@@ -690,7 +698,15 @@ draw_admissions(tried, {"minute 0", "minute 1"})
 # | a look-up per request | yes | no |
 # | fits | your own web application | APIs of several services, other companies' clients |
 #
-# **In production.** Sessions expire twice: after so long idle, and after so long in any case.
+# **In production.** Sessions expire twice.
+# The *idle* end comes so long after the last request, and every request puts it off: it shuts the session that was left open in a library.
+# The *absolute* end comes so long after the login, however busy the session is: it shuts out the thief who keeps a copy alive.
+#
+# Putting off is a write, and a log-out may come in between: a page has read the session, the log-out deletes it, and the page writes it back, alive again.
+# So let the write change only what is still there (`UPDATE ... WHERE`, and look at the count; in Redis `EXPIRE` or `SET` with `XX`), never make it anew.
+# To log out *everywhere*, find all sessions of an account: a column to delete by, or in Redis a set of ids for each account.
+# A login at the same moment may stay, since it is newer; nothing that was there before may.
+#
 # Store the hash of the id, so that a stolen store opens nothing.
 # Starlette's `SessionMiddleware` and Flask's usual session keep the *content* in a signed cookie: nobody can end such a session at once either.
 # A changed password ends the other sessions.
@@ -761,6 +777,7 @@ print(f"a key of 32 random bytes: a share of 1 in 10^{len(str(2**256 // guesses)
 # The *authorization code flow* is the one to use, in the browser, on the phone and on the server alike.
 #
 # Here is the shop's side of it, with each check to be switched on by its name.
+# One of them is *PKCE*: the shop sends the hash of a secret ahead and shows the secret when it redeems the code, so that nobody else can redeem it.
 
 # %%
 from urllib.parse import urlencode
@@ -844,7 +861,7 @@ def oauth_shop(checks):
 
 # %% [markdown]
 # Alice logs in.
-# The messages are those that were really sent; random values are shown as letters, the same letter for the same value.
+# The messages are those that were really sent, shortened (`response_type`, `code_challenge_method` and the `redirect_uri` of `POST /token`, for instance, are left out); random values are shown as letters, the same letter for the same value.
 # Step through it, or read it whole where nothing moves.
 
 # %%
@@ -952,7 +969,7 @@ for address in (CALLBACK, CALLBACK + "/", CALLBACK + "?next=x", "https://shop.ex
     print(behind.get("/authorize", params=asked).status_code, address)
 
 # %% [markdown]
-# **In production.** Use `authlib` or your framework's OpenID Connect client, and a provider's discovery document; then check in review that state, nonce and PKCE are on.
+# **In production.** Use `authlib` or your framework's OpenID Connect client, and a provider's *discovery document* (JSON at `/.well-known/openid-configuration` below the issuer, which says where its endpoints and keys are); then check in review that state, nonce and PKCE are on.
 # Of the flows in old tutorials, RFC 9700 advises against the *implicit* grant and forbids the *password* grant.
 # An access token is for the API and says nothing to the client; an ID token is for the client and opens no API.
 # People are recognised by `iss` and `sub`; an e-mail address can change hands, and counts only if the provider says `email_verified` and is one you believe about it.
@@ -999,7 +1016,13 @@ for address_of in (from_the_request, from_the_settings):
 
 # %% [markdown]
 # Mallory asked, with a `Host` header of his own; Ada gets a genuine mail from the shop, and her click brings the token to Mallory.
-# (It stands behind a `#`, which keeps it out of access logs and of the `Referer`; a script on Mallory's page reads it all the same.)
+#
+# There are two places for the token in the link.
+#
+# - Behind a `#`, as here, the browser sends it to nobody, so it stands in no access log and no `Referer`; a script of the page must read it and send it on. (A script on Mallory's page reads it just as well.)
+# - As `?token=` it needs no script, but every server on the way sees it: the page is served with `Referrer-Policy: no-referrer`, the access log leaves the query out, and what the page repeats of it is escaped.
+#
+# The lab takes the second.
 #
 # What else a recovery has to hold:
 #
