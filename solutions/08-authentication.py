@@ -417,7 +417,7 @@ def refresh(conn: psycopg.Connection, token: str, clock) -> str:
 # );
 # ```
 #
-# - `create_key(conn, owner_id, scopes, clock)` returns a new key, a text that is shown this once. It begins with `shop_`, so that scanners of published code know it. Its `prefix` has at least 8 characters; after it come at least 22 that nobody can guess, whatever other keys they know.
+# - `create_key(conn, owner_id, scopes, clock)` returns a new key, a text that is shown this once. It begins with `shop_`, so that scanners of published code know it. Its `prefix` has at least 8 characters; after it come at least 22 that nobody can guess, whatever other keys they know: 128 random bits or more.
 # - Nothing of those is stored, but for a hash (`key_hash`, at least 22 characters).
 # - `check_key(conn, key, scope, clock)` returns the owner's id. A key that is unknown, malformed in whatever way (a space or a line break before or after it is enough), over or revoked raises `InvalidKey`, always with the same text and attributes. A good key without this very scope raises `MissingScope`: scopes are names, and none (`*`, `admin`) stands for others.
 # - It is called at every request, and there are many keys: it sends **one** statement, which an index answers, writes nothing, and computes no password hash.

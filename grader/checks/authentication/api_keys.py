@@ -6,6 +6,7 @@ import base64
 
 from grader.checks.authentication.api_keys_counter import Counter, History
 from grader.checks.authentication.api_keys_scenes import drive, twice
+from grader.checks.authentication.entropy import drawn_enough
 from grader.checks.authentication.unit import CLOCK, lab
 from grader.checks.concurrency import all_end, covered, holds
 from grader.checks.exercise import Ruling, fail, unknown
@@ -125,7 +126,7 @@ def cannot_be_guessed(history: History) -> Ruling:
                     "secrets that have nothing in common",
                     f"those of two keys agree in {same} characters at one end",
                 )
-    return True
+    return drawn_enough(history.twins)
 
 
 def common(one: str, other: str) -> int:

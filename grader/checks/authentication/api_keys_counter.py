@@ -6,11 +6,12 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from grader.checks.authentication.entropy import DRIVER as WORLD
+from grader.checks.authentication.entropy import Twin
 from grader.checks.authentication.hash_work import DRIVER as COUNTING
 from grader.checks.concurrency import CONN, Part, Rehearsal, Scene
 from grader.checks.exercise import NotAnswered, Ruling, fail, unknown
 from grader.checks.running import Answer, Bench, Database, Reply, Resource
-from grader.checks.virtual_time import SEED
 from grader.instruments.clock import VirtualClock
 from grader.instruments.explore import Run
 from grader.verdict import Evidence
@@ -124,6 +125,7 @@ class History:
     statements: list[str] = field(default_factory=list)  # of one check
     scans: list[str] = field(default_factory=list)  # statements of it that read the whole table
     rewritten: bool = False
+    twins: list[Twin] = field(default_factory=list)
     rotations: Scene | None = None
     hung: bool = False
 
@@ -170,7 +172,7 @@ class Counter:
         self.clock = VirtualClock()
         self.at = Resource("clock", self.clock.serve(bench.scratch(), "keys"), id="clock")
         self.history = History()
-        self.rehearsal = Rehearsal(answer, bench, self.database, callers=2, driver=COUNTING + SEED + DRIVER)
+        self.rehearsal = Rehearsal(answer, bench, self.database, callers=2, driver=COUNTING + WORLD + DRIVER)
 
     def close(self) -> None:
         self.rehearsal.__exit__(None, None, None)

@@ -10,6 +10,7 @@ import psycopg
 
 from grader.checks.authentication.api_keys_bad import almost, bad_keys
 from grader.checks.authentication.api_keys_counter import Counter, Key, Said, said
+from grader.checks.authentication.entropy import Twin
 from grader.checks.concurrency import Part
 from grader.instruments.explore import Run
 
@@ -78,6 +79,7 @@ def drive(counter: Counter) -> None:
     _rotate(counter, one, two, owner)
     _revoke(counter, owner)
     if not history.hung:
+        _make_twins(counter, owner)
         _race(counter, owner)
 
 
@@ -194,6 +196,21 @@ def _revoke_none(counter: Counter, owner: int) -> None:
             (f"the key, {after}", ["check_key", one.text, READ]),
             (f"another key of the owner, {after}", ["check_key", two.text, READ]),
         )
+
+
+def _make_twins(counter: Counter, owner: int) -> None:
+    """One key made by two processes in the same world; the table forgets each, since their prefixes may be equal."""
+    for _ in range(2):
+        counter.rehearsal.dismiss()
+        counter.rehearsal.rescue(Part("__same_world__", counter.at.url))
+        made = counter.run(("create_key", ["create_key", owner, [READ]]))
+        drawn = counter.rehearsal.rescue(Part("__drawn__"))
+        key = counter.learn("twin", made[0]) if made else None
+        if key is None or not key.row or not drawn.ok:
+            break
+        counter.history.twins.append(Twin(key.secret, drawn.value))
+        counter.admin.execute("DELETE FROM public.api_keys WHERE id = %s", [key.row["id"]])
+    counter.history.keys.pop("twin", None)
 
 
 def _race(counter: Counter, owner: int) -> None:
