@@ -282,7 +282,7 @@ def sessions(database_url: str, redis, check_password, clock) -> FastAPI:
 # - is signed by that key; no other key counts, wherever the token says it is,
 # - has the header `typ` `at+jwt` (an access token; upper and lower case do not matter) and no `crit`, because we know no extensions; what else it may say of keys (`jku`, `jwk`, `x5u`) is no reason to believe or to refuse it,
 # - has `iss` `https://id.shop.example`, to the letter, an `aud` that is `shop-api` or a list with it, and a `sub` that is not empty,
-# - has an `exp` that is a finite number (a fraction too) and has not passed; if it has `nbf` or `iat`, those are numbers that are not in the future. All three are allowed to be wrong by up to 60 seconds, since clocks differ.
+# - has an `exp` that is a finite number (a fraction too) and has not passed; if it has `nbf` or `iat`, those are numbers (`true` is none) that are not in the future. All three are allowed to be wrong by up to 60 seconds, since clocks differ.
 #
 # Nothing is fetched, and nothing is remembered from call to call: a token that was good runs out, and its key may be gone from the set, or another may have taken its kid.
 #

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import base64
 import json
-from dataclasses import dataclass
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 
+from grader.checks.authentication.forged_garbage import Forgery, family, garbage
 from grader.checks.authentication.mint import AUDIENCE, ISSUER, Mint, key_set
 from grader.checks.authentication.signing import (
     b64,
@@ -28,19 +28,6 @@ from grader.checks.authentication.signing import (
 )
 
 
-@dataclass(frozen=True)
-class Forgery:
-    """family: the property that looks at it. name: what the attacker did. later: seconds the clock has moved on.
-    without: kid of a key that was taken out of the set. entries: those that were added, in place of any of the kid."""
-
-    family: str
-    name: str
-    token: str
-    later: int = 0
-    without: str = ""
-    entries: tuple[dict[str, str], ...] = ()
-
-
 def forged(mint: Mint) -> list[Forgery]:
     return [
         *_unsigned(mint),
@@ -49,13 +36,8 @@ def forged(mint: Mint) -> list[Forgery]:
         *_strangers(mint),
         *_untimely(mint),
         *_critical(mint),
-        *_garbage(mint),
+        *garbage(mint),
     ]
-
-
-def _family(name: str, *tokens: tuple[str, str]) -> list[Forgery]:
-    """tokens: what the attacker did, and the token."""
-    return [Forgery(name, what, token) for what, token in tokens]
 
 
 def _unsigned(mint: Mint) -> list[Forgery]:
@@ -66,7 +48,7 @@ def _unsigned(mint: Mint) -> list[Forgery]:
     head, body, signature = good.split(".")
     admin = b64(json.dumps(mint.claims(sub="admin")).encode())
     es256 = {"alg": "ES256", "kid": "ec-1"}
-    return _family(
+    return family(
         "signature",
         *(("alg " + alg, mint.make({"alg": alg}, sign=none)) for alg in ("none", "None", "NONE", "nOnE")),
         ("alg none without kid", mint.make({"alg": "none", "kid": None}, sign=none)),
@@ -97,7 +79,7 @@ def _confused(mint: Mint) -> list[Forgery]:
     key, curve = rsa_key("rsa-1"), ec_key("ec-1")
     entry = key_set()["keys"][0]
     hs256 = {"alg": "HS256"}
-    return _family(
+    return family(
         "algorithm",
         ("HS256 with the public RSA key's PEM", mint.make(hs256, sign=hs(pem(key)))),
         ("HS256 with that PEM without its last newline", mint.make(hs256, sign=hs(pem(key).strip()))),
@@ -125,7 +107,7 @@ def _injected(mint: Mint) -> list[Forgery]:
     weak = rsa_key("rsa-2009", 1024)
     null = {"alg": "HS256", "kid": "../../../../dev/null"}
     sql = {"alg": "HS256", "kid": "x' UNION SELECT 'secret' -- "}
-    named = _family(
+    named = family(
         "key",
         ("brings its key along (jwk)", mint.make({**es256, "kid": None, "jwk": own}, sign=mint.thief)),
         (
@@ -155,11 +137,14 @@ def _injected(mint: Mint) -> list[Forgery]:
             mint.make({**es256, "kid": "ec-1"}, sign=mint.ec),
             entries=(ec_entry(ec_key("ec-2"), kid="ec-1", use="sig", alg="ES256"),),
         ),
-        Forgery(
-            "key",
-            "signed by another key of 1024 bits",
-            mint.make({"kid": "rsa-3"}, sign=rs(weak)),
-            entries=(rsa_entry(weak, kid="rsa-3", use="sig", alg="RS256"),),
+        *(
+            Forgery(
+                "key",
+                f"signed by another key of {key.key_size} bits",
+                mint.make({"kid": "rsa-3"}, sign=rs(key)),
+                entries=(rsa_entry(key, kid="rsa-3", use="sig", alg="RS256"),),
+            )
+            for key in (weak, rsa_key("rsa-almost", 2040))
         ),
     ]
 
@@ -168,7 +153,7 @@ def _strangers(mint: Mint) -> list[Forgery]:
     def make(**changes: Any) -> str:
         return mint.make(None, mint.claims(**changes))
 
-    return _family(
+    return family(
         "meant for us",
         ("no iss", make(iss=None)),
         ("another iss", make(iss="https://id.other.example")),
@@ -195,7 +180,7 @@ def _untimely(mint: Mint) -> list[Forgery]:
 
     forever = json.dumps(mint.claims(exp=float("inf"))).encode()
     no_number = json.dumps(mint.claims(exp=float("nan"))).encode()
-    found = _family(
+    found = family(
         "time",
         ("no exp", make(exp=None)),
         ("ran out 65 seconds ago", make(exp=mint.now - 65)),
@@ -203,6 +188,8 @@ def _untimely(mint: Mint) -> list[Forgery]:
         ("an exp that is text", make(exp="9999999999")),
         ("an nbf that is text", make(nbf=str(mint.now - 10))),
         ("an iat that is text", make(iat=str(mint.now - 10))),
+        ("an nbf that is true", make(nbf=True)),
+        ("an iat that is true", make(iat=True)),
         ("an exp of infinity", mint.make(None, forever)),
         ("an exp that is not a number (NaN)", mint.make(None, no_number)),
         ("begins in 65 seconds", make(nbf=mint.now + 65)),
@@ -215,36 +202,10 @@ def _critical(mint: Mint) -> list[Forgery]:
     header = {"alg": "RS256", "kid": "rsa-1", "typ": "at+jwt", "crit": ["b64"], "b64": False}
     text, body = b64(json.dumps(header).encode()), json.dumps(mint.claims()).encode()
     unencoded = f"{text}.{b64(body)}." + b64(mint.rsa(text.encode() + b"." + body))
-    return _family(
+    return family(
         "critical",
         ("a critical extension nobody here knows", mint.make({"crit": ["bound-to"], "bound-to": "device-9"})),
         ("a critical member that is not there", mint.make({"crit": ["bound-to"]})),
         ("a critical b64 of true", mint.make({"crit": ["b64"], "b64": True})),
         ("a payload signed unencoded (b64)", unencoded),
-    )
-
-
-def _garbage(mint: Mint) -> list[Forgery]:
-    head = mint.make().split(".", maxsplit=1)[0]
-    listed = b64(b'["alg", "RS256"]')
-    return _family(
-        "garbage",
-        ("nothing at all", ""),
-        ("one word", "token"),
-        ("two parts", mint.make().rsplit(".", 1)[0]),
-        ("three dots", "..."),
-        ("four parts", mint.make() + ".e30"),
-        ("no base64", "§§§.§§§.§§§"),
-        ("a header that is no JSON", "e2E.e30.e30"),
-        ("a header that is a list", f"{listed}.e30.e30"),
-        ("a header without alg", mint.make({"alg": None})),
-        ("an alg that is a list", mint.make({"alg": ["RS256"]})),
-        ("a kid that is a list", mint.make({"kid": ["rsa-1"]})),
-        ("a kid that is an object", mint.make({"kid": {"a": 1}})),
-        ("a payload that is a list", mint.make(None, b"[1]")),
-        ("a payload that is no JSON", mint.make(None, b"hello")),
-        ("a payload that is no UTF-8", mint.make(None, b'{"sub": "\xff"}')),
-        ("an aud that is a number", mint.make(None, mint.claims(aud=7))),
-        ("an exp that is a list", mint.make(None, mint.claims(exp=[mint.now]))),
-        ("a signature of one byte", f"{head}.{b64(b'{}')}.{b64(mint.rsa(b'')[:1])}"),
     )

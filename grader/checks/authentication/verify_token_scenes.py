@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from grader.checks.authentication.forgery import Forgery, forged
+from grader.checks.authentication.forged_garbage import Forgery
+from grader.checks.authentication.forgery import forged
 from grader.checks.authentication.mint import Mint, Ours, key_set
 from grader.checks.running import Answer, Bench
 from grader.verdict import Evidence

@@ -70,5 +70,5 @@ def verify_token(token, keys, clock):
         claims = json.loads(unpack(body))
         check_claims(claims, clock.time())
         return claims
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidSignature) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError, InvalidSignature) as error:
         raise InvalidToken("bad token") from error

@@ -77,5 +77,5 @@ def verify_token(token, keys, clock):
         check_claims(claims, clock.time())
         good[token] = claims
         return claims
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidSignature) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InvalidSignature) as error:
         raise InvalidToken("bad token") from error

@@ -70,5 +70,5 @@ def verify_token(token, keys, clock):
         claims = json.loads(unpack(body))
         check_claims(claims, clock.time())
         return claims
-    except (ValueError, KeyError, TypeError, AttributeError, InvalidToken, InvalidSignature) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, InvalidToken, InvalidSignature) as error:
         return None
