@@ -20,6 +20,10 @@ FAR = 0.35  # of a bound: 52 even draws leave such an end of it empty once in 5 
 SEEDS = 52  # calls of eight waits: so many that even draws leave the bounds below once in 10^10 times
 SMALL = 3  # seconds, less than the cap
 KEY = {"Idempotency-Key": "k-1"}
+RETURNS = (
+    "A server that says when it will be back is worth another attempt then, if that is before the deadline."
+)
+DATED = "How long it is until a date, `clock.now()` tells; a date gone by asks for no wait at all."
 FINAL = (201, 301, 400, 401, 403, 404, 408, 409, 422, 425, 501, 505)
 
 
@@ -175,14 +179,17 @@ def check(history: History, name: str, sends: int, outcome: str, why: str = "") 
     if case is None:
         return unknown("An earlier call never came back, so this was not tried.")
     if len(case.sends) != sends or not case.outcome().startswith(outcome):
-        attempts = "1 attempt" if sends == 1 else f"{sends} attempts"
         return fail(
-            f"{case.what}: {attempts}, then the call {outcome.strip()}",
-            f"{case.what}: {len(case.sends)} attempts, the call {case.outcome()}",
+            f"{case.what}: {attempts(sends)}, then the call {outcome.strip()}",
+            f"{case.what}: {attempts(len(case.sends))}, the call {case.outcome()}",
             why,
             [case.shown()],
         )
     return at_once(case)
+
+
+def attempts(count: int) -> str:
+    return "1 attempt" if count == 1 else f"{count} attempts"
 
 
 def at_once(case: Case) -> Ruling:
@@ -280,11 +287,11 @@ def honours_retry_after(history: History) -> Ruling:
     """A retry comes no earlier than Retry-After says, in seconds or as a date."""
     names = (*(name for name in history.told if name != "after small"), "after zero", "after past")
     wanted = [(name, 2, "returned 200") for name in names]
-    ruling = checks(
-        history, [*wanted, ("after once", 3, "returned 200"), ("after small", 25, "returned 200")]
-    )
-    if ruling is not True:
-        return ruling
+    wanted += [("after once", 3, "returned 200"), ("after small", 25, "returned 200")]
+    for one in wanted:
+        ruling = check(history, *one, DATED if one[0] in ("after date", "after past") else RETURNS)
+        if ruling is not True:
+            return ruling
     once = history.cases["after once"]
     if once.waits[1] > history.cap:
         return fail(
@@ -333,13 +340,27 @@ def full_jitter(history: History) -> Ruling:
             f"the bound grows to the cap of {history.cap:g} s",
             f"the last of eight waits was at most {max(last, default=0):.3f} s in {SEEDS} calls",
         )
-    ruling = _evenly(by_number)
+    ruling = _drawn_below(history.cap, last)
+    if ruling is True:
+        ruling = _evenly(by_number)
     if ruling is not True:
         return ruling
     one, other = (c.waits for c in history.twins)
     if len(one) != len(other) or any(abs(a - b) > 0.001 for a, b in zip(one, other, strict=True)):
         return fail("the random numbers come from `random`", "the same seed gave different waits")
     return True
+
+
+def _drawn_below(cap: float, last: Sequence[float]) -> Ruling:
+    """Whether the last waits, whose bound is the cap, are drawn from 0 to the cap, and not from more and then cut off."""
+    # Even draws are hardly ever the cap itself; what is cut off there is, more often than not. All of them: no draw.
+    cut = sum(abs(wait - cap) < 1e-5 for wait in last)
+    return not SEEDS // 5 < cut < SEEDS or fail(
+        f"the last of eight waits is drawn from 0 to the cap of {cap:g} s",
+        f"in {cut} of {SEEDS} calls it was exactly the cap",
+        "Cap the bound, then draw: drawn from more and cut off afterwards, many waits are the cap itself, and those "
+        "callers come back together.",
+    )
 
 
 def _evenly(by_number: Mapping[int, Sequence[float]]) -> Ruling:
