@@ -112,11 +112,15 @@ def order_and_event(history: History) -> Ruling:
             message.value.get(k) != v for k, v in expected.value.items()
         ):
             return fail(f"published is {text(expected)}", f"it is {text(message)}", evidence=[many.shown()])
-    return _all_out(history)
+    return True
 
 
-def _all_out(history: History) -> Ruling:
-    """Whether one run publishes all that waits."""
+@place_order.property(
+    needs=["order_and_event"],
+    misconception="What one run leaves waits for the next: behind a thousand orders that is long, and nobody is told of it.",
+)
+def all_out(history: History) -> Ruling:
+    """Each run publishes everything that waits."""
     backlog = history.cases.get("backlog")
     if backlog is None:
         return unknown(NEVER)
@@ -124,7 +128,6 @@ def _all_out(history: History) -> Ruling:
     return out == BACKLOG or fail(
         f"{backlog.what}: a run publishes everything that waits",
         f"{out} of {len(backlog.orders)} events are out",
-        "What one run leaves waits for the next: behind a thousand orders that is long, and nobody is told of it.",
     )
 
 
@@ -215,7 +218,16 @@ def order_kept(history: History) -> Ruling:
                 f"{case.what}: {wrong}",
                 evidence=[case.shown()],
             )
-    return True
+    turned = history.cases.get("turned")
+    if turned is None:
+        return unknown(NEVER)
+    wrong = astray(turned.orders, turned.published, history.placed)
+    return not wrong or fail(
+        "the events of each customer in the order of placement, wherever their rows lie",
+        f"{turned.what} and the relay runs: {wrong}",
+        "Without ORDER BY rows come as they lie in the table: mostly, but not always, the oldest first.",
+        [turned.shown()],
+    )
 
 
 @place_order.property(
@@ -260,7 +272,7 @@ def relays_do_not_overtake(history: History) -> Ruling:
 )
 def place_survives_faults(history: History) -> Ruling:
     """Wherever placing fails, there is an order with its event, or neither."""
-    return _survives(history.place_faults, "an order and its event, or neither")
+    return _survives(history, history.place_faults, "an order and its event, or neither")
 
 
 @place_order.property(
@@ -270,15 +282,24 @@ def place_survives_faults(history: History) -> Ruling:
 )
 def relay_survives_faults(history: History) -> Ruling:
     """Wherever the relay fails, running it again publishes what is missing, in order."""
-    return _survives(history.relay_faults, "every event published, in order, once the relay has run again")
+    return _survives(
+        history, history.relay_faults, "every event published, in order, once the relay has run again"
+    )
 
 
-def _survives(swept: Sweep | None, expected: str) -> Ruling:
+def _survives(history: History, swept: Sweep | None, expected: str) -> Ruling:
     if swept is None:
         return unknown(NEVER)
     worst = swept.counterexample
     if worst is None:
         return True
+    if not worst.faults and history.locks_kept:
+        return fail(
+            "when a call has ended, also by an exception, no other waits for what it holds",
+            f"the broker failed, and a lock of that call is still held: over another connection, {worst.broken}",
+            "A lock of the session outlives the call and its transaction, for a pool rolls back what comes back to it and "
+            "keeps the connection open. Give it back whatever happens, or take one that ends with the transaction.",
+        )
     shown = Evidence("timeline", worst.story[:1].upper() + worst.story[1:], worst.timeline)
     return fail(expected, f"{worst.story}: {worst.broken}", evidence=[shown])
 

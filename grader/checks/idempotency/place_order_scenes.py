@@ -51,6 +51,8 @@ def one_by_one(office: Office, history: History) -> bool:
             elif step == "relay":
                 office.broker.script(*argument)
                 found.calls.append((f"relay{' (the broker fails)' if argument else ''}", office.relay()))
+            elif step == "turn":
+                office.turn()
             found.fresh = office.broker.published[before:]
         found.published, found.orders = list(office.broker.published), office.orders()
 
@@ -105,6 +107,13 @@ def one_by_one(office: Office, history: History) -> bool:
     away = [("relay", ("error",))] * AWAY
     case("long", f"the broker is away for {AWAY} runs", *places[:2], *away, ("relay", ()), ("relay", ()))
     case("later", "more orders after the relay ran", *places[:2], ("relay", ()), *places[2:], ("relay", ()))
+    case(
+        "turned",
+        "the rows of outbox lie in another order, as after CLUSTER or where room was free again,",
+        *places[:4],
+        ("turn", ()),
+        ("relay", ()),
+    )
     plain = history.cases.get("plain")
     return (
         plain is not None
@@ -190,6 +199,7 @@ def faults(office: Office, database: Database, folder: Any, journal: Journal, hi
     first, _, second = history.placed[:3]
     with PostgresSteps(database.url(), folder, journal=journal) as postgres:
         direct, office.url = office.url, postgres.url()
+        history.locks_kept = office.locks_kept()
 
         def crash(caller: str) -> None:
             if office.worker is not None:

@@ -1,4 +1,4 @@
-# fails: order_and_event -- "10 of 101 events are out"
+# fails: all_out -- "10 of 101 events are out"
 def place_order(conn, order):
     with conn.transaction():
         conn.execute("INSERT INTO orders (id, customer_id, total) VALUES (%(id)s, %(customer_id)s, %(total)s)", order)
