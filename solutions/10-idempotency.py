@@ -125,7 +125,7 @@ def handle_event(conn: psycopg.Connection, event: dict) -> None:
 #
 # ```python
 # provider.charge(amount=1250, reference="order-7", idempotency_key="...")   # takes money -> {"id": "ch_1", "amount", "reference", "status", ...}
-# provider.find("order-7")     # all charges with this reference, oldest first: [{"id": "ch_1", ...}]
+# provider.find("order-7")     # all charges with this reference, oldest first: [{"id": "ch_1", "status": "succeeded", ...}]
 # provider.get("ch_1")         # one charge
 # ```
 #
@@ -134,6 +134,8 @@ def handle_event(conn: psycopg.Connection, event: dict) -> None:
 # | `ProviderRefused` | the card was declined, no money was taken |
 # | `ProviderTimeout` | no reply: money was taken, or not |
 # | `ProviderUnavailable` | a 5xx or an unreadable reply: money was taken, or not |
+#
+# A charge is one that took money: its `status` is `succeeded`, or `refunded` once it was given back. What was declined is no charge, and `find` does not show it.
 #
 # Two things to know about it: the same `idempotency_key` is recognised for **24 hours** and then forgotten; a new charge shows in `find` only after up to **a minute**, and then for ever.
 # It counts by its own clock: how old a key or a charge is cannot be told from the database's `now()` or from the time of your machine.
@@ -195,15 +197,15 @@ def charge(conn: psycopg.Connection, provider, order_id: int) -> str:
 #
 # | | offers |
 # |---|---|
-# | `request` | `method`, `path`, `headers` (a read-only mapping, names in any case), `send()`: sends it once and returns a response, or raises `ConnectionError` or `TimeoutError` if there was none |
-# | response | `status`, `headers` (names in any case), `body` |
+# | `request` | `method`, `path`, `headers` (a read-only mapping that finds names in any case: `headers["idempotency-key"]` does as well), `send()`: sends it once and returns a response, or raises `ConnectionError` or `TimeoutError` if there was none |
+# | response | `status`, `headers` (the same), `body` |
 # | `policy` | `max_attempts` (with the first), `base`, `cap`, `deadline` (seconds), `budget` |
 # | `policy.budget` | `spend()`: takes one of the retries that all callers share; `False` if none is left |
 # | `clock` | `monotonic()` and `time()` (seconds), `now()` (aware `datetime`), `sleep(seconds)`; time only passes while you sleep or send |
 # | `random` | a `random.Random` |
 #
 # - Worth another attempt: `ConnectionError`, `TimeoutError`, and the statuses 429, 500, 502, 503, 504. Any other response is returned at once; any other exception leaves the function.
-# - `POST` and `PATCH` are repeated only if the request carries an `Idempotency-Key`; otherwise the first outcome is the last, whatever it is. The other methods may be repeated. The request is sent as it is: do not invent a key.
+# - `POST` and `PATCH` are repeated only if the request carries an `Idempotency-Key`; otherwise the first outcome is the last, whatever it is. The other methods may be repeated. The request is sent as it is: do not invent a key. No key is empty.
 # - Before attempt *n* + 1 (*n* from 1) it sleeps for a time drawn evenly from 0 to the smaller of `cap` and `base` · 2^(*n*-1), with numbers from `random`.
 # - If the response had a `Retry-After` (whole seconds, or an HTTP date), it sleeps at least until then, also beyond `cap`, and at most `cap` longer.
 # - No attempt starts later than `deadline` seconds after the call began. If the wait would end after that, it gives up at once instead of waiting.
@@ -279,7 +281,7 @@ def call_with_retry(request, policy, clock, random):
 # );
 # ```
 #
-# When the app is started, after the cell has run, these names are bound in its module: `DATABASE_URL` (text, for `psycopg.connect`; also in `os.environ`), `provider` (as in exercise 3: it remembers keys for 24 hours; no card is declined here) and `clock` (`now()`: an aware `datetime`; `time()`, `sleep(seconds)`). The clock of the machine and `now()` of the server tell another time.
+# When the app is started, after the cell has run, these names are bound in its module: `DATABASE_URL` (text, for `psycopg.connect`; also in `os.environ`), `provider` (as in exercise 3: it remembers keys for 24 hours; no card is declined here) and `clock` (`now()`: an aware `datetime`; `time()`, `sleep(seconds)`). The clock of the machine and `now()` of the server tell another time. `psycopg_pool` is not installed.
 #
 # - A payment takes `amount` under the reference `order-<order_id>` (`provider.charge(amount=..., reference=..., idempotency_key=...)`), adds one row to `ledger`, and is answered 201 with a JSON object that has the `charge_id`.
 # - The same client, key and body within 24 hours: the same reply, status and bytes, and nothing is charged. The body is the same if it says the same: the order of its fields does not matter.
@@ -287,8 +289,8 @@ def call_with_retry(request, policy, clock, random):
 # - While the first request is under way the second is answered 409, or waits and gets the same reply.
 # - Keys belong to their client: two clients may use the same one.
 # - A failure of the provider is answered 5xx and not kept: the client repeats the request under the same key and pays **once**, whether or not the provider had taken the money.
-# - 24 hours after its first use a key is as new: a request with it, the same or another, is a new payment with a charge and a row of its own, and can be repeated in its turn.
-# - Any number of processes run the app. One may wait for the provider for minutes, or die, or lose a connection, before or after any statement or request. A client repeats its request a minute (of `clock`) later, up to four times, and ends with 201, one charge and one row.
+# - 24 hours after its first use a key is as new: a request with it, the same or another, is a new payment with a charge and a row of its own, and can be repeated in its turn. Where the first request failed and a later one was paid, the 24 hours may count from either.
+# - Any number of processes run the app. One may wait up to five minutes for the provider, or die, or lose a connection, before or after any statement or request. A client repeats its request a minute (of `clock`) later, up to four times, and ends with 201, one charge and one row.
 
 # %% answer="payments"
 app = FastAPI()

@@ -227,8 +227,8 @@ def duplicates_change_nothing(history: History) -> Ruling:
 
 @apply_webhook.property(
     needs=["state_applied"],
-    misconception="Neither the order of arrival nor the rank of a status nor a clock that ticks in seconds says which "
-    "event is the newer one: the sequence does.",
+    misconception="Neither the order of arrival, nor the rank of a status, nor the greater of two amounts, nor a clock that "
+    "ticks in seconds says which event is the newer one: the sequence does, and all of the row comes from that event.",
 )
 def order_does_not_matter(history: History) -> Ruling:
     """Whatever the order of arrival, the event with the highest sequence remains."""

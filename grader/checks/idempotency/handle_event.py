@@ -163,8 +163,8 @@ def order_does_not_matter(history: History) -> Ruling:
 
 @handle_event.property(
     needs=["points_booked"],
-    misconception="Both looked before either wrote: only a unique key or a lock decides which of two processes handles "
-    "an event.",
+    misconception="Both looked before either wrote. Of one event, only a unique key or a lock decides who handles it; of two "
+    "events, both change one balance: add to what is there, also where another has just made the row.",
 )
 def once_under_all_schedules(history: History) -> Ruling:
     """Two processes that handle at the same moment book each event once."""

@@ -187,7 +187,8 @@ def replay_changes_nothing(history: History) -> Ruling:
 
 @upsert_price.property(
     needs=["newer_price_stored"],
-    misconception="The last message to arrive is not the newest: what counts is the moment it speaks of.",
+    misconception="The last message to arrive is not the newest: what counts is the moment it speaks of. A confirmation "
+    "speaks of one too: the moment moves on where the price stays.",
 )
 def order_does_not_matter(history: History) -> Ruling:
     """Whatever the order of arrival, the price of the latest moment remains."""

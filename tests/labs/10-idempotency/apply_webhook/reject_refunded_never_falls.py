@@ -1,4 +1,4 @@
-# fails: order_does_not_matter -- "a refund that fails and is taken back"
+# fails: order_does_not_matter -- "a refund that fails and is taken back" "the greater of two amounts"
 def apply_webhook(conn, event):
     d = event["data"]
     with conn.transaction():

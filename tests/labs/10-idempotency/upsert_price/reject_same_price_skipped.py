@@ -1,4 +1,4 @@
-# fails: order_does_not_matter -- "the same price confirmed later"
+# fails: order_does_not_matter -- "the same price confirmed later" "A confirmation speaks of one too"
 # An unchanged price is not written, to spare the disk; its moment is lost.
 def upsert_price(conn, sku, price, at):
     with conn.transaction():
