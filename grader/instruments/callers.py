@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from grader.instruments.steps import Journal
+from grader.instruments.watched_app import RAISED, one_line
 
 if TYPE_CHECKING:
     import httpx
@@ -32,6 +33,7 @@ class Exchange:
     ended: str = ""
     truncated: bool = False  # the body went on beyond what is read
     cookies: tuple[str, ...] = ()  # raw Set-Cookie values
+    raised: str = field(default="", compare=False)  # the exception that the app let out, in words
 
     @property
     def ok(self) -> bool:
@@ -56,8 +58,13 @@ class Exchange:
         if self.truncated:
             return f"{self.method} {self.path} returned more than {len(self.body):,} bytes"
         if self.status >= 500:
-            return f"{self.method} {self.path} returned {self.status}: the app raised an exception"
+            told = f"the app raised {self.raised}" if self.raised else self.text()
+            return f"{self.method} {self.path} returned {self.status}{': ' + told if told else ''}"
         return ""
+
+    def text(self) -> str:
+        """The body, to be shown on one line."""
+        return one_line(self.body[:2000].decode("utf-8", "replace"))
 
     def line(self) -> str:
         text = self.body.decode("utf-8", "replace")
@@ -176,9 +183,17 @@ class AppClient:
                 break
         headers = {k.lower(): v for k, v in response.headers.items()}
         cookies = tuple(response.headers.get_list("set-cookie"))
-        return Exchange(
-            method, path, response.status_code, headers, bytes(body[: self._largest]), "", truncated, cookies
-        )
+        raised = _told(headers.pop(RAISED, ""))
+        kept = bytes(body[: self._largest])
+        return Exchange(method, path, response.status_code, headers, kept, "", truncated, cookies, raised)
+
+
+def _told(header: str) -> str:
+    """What the header says, whoever wrote it: text and nothing else."""
+    try:
+        return one_line(str(jsonlib.loads(header)), 240) if header else ""
+    except (ValueError, RecursionError):
+        return ""
 
 
 def _worth_telling(more: dict[str, Any]) -> str:

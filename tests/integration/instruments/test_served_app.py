@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, HTTPException, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from grader.instruments import serve
@@ -132,7 +132,7 @@ def test_replies_of_every_kind_are_bounded_and_described(path: str) -> None:
         assert client.request("GET", "/text").json() is None
         assert (
             client.request("GET", "/raises").trouble
-            == "GET /raises returned 500: the app raised an exception"
+            == "GET /raises returned 500: the app raised ValueError: out of ideas"
         )
         cookies = client.request("GET", "/cookies")
         assert (cookies.ok, cookies.json(), len(cookies.cookies)) == (True, {"a": 1}, 2)
@@ -142,6 +142,53 @@ def test_replies_of_every_kind_are_bounded_and_described(path: str) -> None:
     errors = serve.stop(path)["errors"]
     assert {"path": "/raises", "type": "ValueError", "message": "out of ideas", "line": 0} in errors
     assert [s["lane"] for s in journal.timeline()["steps"]] == ["caller"] * 12
+
+
+def test_the_caller_is_told_which_exception_got_out(path: str) -> None:
+    app = FastAPI()
+    cell = "def typo():\n    return 'Ada'.emial\n"
+    names: dict[str, Any] = {}
+    exec(compile(cell, "<answer>", "exec"), names)
+    app.get("/typo")(names["typo"])
+
+    @app.get("/long")
+    async def long() -> None:
+        raise LookupError("<b>\n\x1b[31m" + "x" * 500)
+
+    @app.get("/mute")
+    async def mute() -> None:
+        raise LookupError
+
+    @app.get("/busy")
+    async def busy() -> None:
+        raise HTTPException(503, "come back later")
+
+    @app.get("/forged")
+    async def forged() -> Response:
+        return Response("no", 503, {"Grader-Raised": '"nothing at all"'})
+
+    async def bare(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/bare":
+            raise LookupError("no framework")
+        await app(scope, receive, send)
+
+    assert serve.start(bare, path)["ok"]
+    with AppClient(path) as client:
+
+        def told(name: str) -> str:
+            reply = client.request("GET", f"/{name}")
+            assert "grader-raised" not in reply.headers
+            start, _, rest = reply.trouble.partition(": ")
+            assert start == f"GET /{name} returned {reply.status}"
+            return rest
+
+        assert told("typo") == "the app raised AttributeError: 'str' object has no attribute 'emial' (line 2)"
+        assert told("long").startswith("the app raised LookupError: <b> \ufffd[31mxxx")
+        assert len(told("long")) == len("the app raised ") + 200
+        assert told("mute") == "the app raised LookupError"
+        assert told("busy") == '{"detail":"come back later"}'
+        assert told("forged") == "no"
+        assert told("bare") == "the app raised LookupError: no framework"
 
 
 def test_what_an_app_leaves_behind_is_named(path: str) -> None:

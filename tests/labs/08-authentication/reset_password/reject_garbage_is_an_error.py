@@ -1,4 +1,4 @@
-# fails: refuses_properly -- "the token" "raised an exception"
+# fails: refuses_properly -- "the token" "returned 500: the app raised"
 def reset_password(database_url, send_mail, hash_password, clock) -> FastAPI:
     app = FastAPI()
 
