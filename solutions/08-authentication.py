@@ -26,8 +26,8 @@
 # `verify_password(conn, email, password)` says whether it is: `True` or `False`, also for an address that nobody has.
 #
 # - Stored is an **Argon2id** hash as a PHC string (`$argon2id$v=19$...`), one that any Argon2 library can verify with the password: 19 to 256 MiB of memory, 2 to 10 passes, salt and hash of at least 16 bytes each. No two hashes share a salt, not even those of one password of one person.
-# - Every character counts, the 131st too, and so do capitals and spaces at the ends. But text is text: a password is the same whether its accents come composed (NFC) or decomposed (NFD).
-# - Some rows are old: `sha256$<salt>$<hex>`, where `hex` is the hexadecimal SHA-256 of the salt's text followed by the password, in UTF-8; others are Argon2 hashes cheaper than the above. Both are still valid. When their owner logs in with the right password the row is **upgraded** to a hash as above; a wrong one changes nothing.
+# - Every character counts, the 1,301st too, and so do capitals, spaces and line breaks at the ends. But text is text: a password is the same whether its accents come composed (NFC) or decomposed (NFD).
+# - Some rows are old: `sha256$<salt>$<hex>`, where `hex` is the hexadecimal SHA-256 of the salt's text followed by the password, composed (NFC) and in UTF-8; others are Argon2 hashes cheaper than the above, in memory or in passes. Both are still valid. When their owner logs in with the right password the row is **upgraded** to a hash as above; a wrong one changes nothing.
 # - If the password is changed while such a login is being worked on, the change stays.
 # - A row may hold what is no hash at all, such as `!` for a closed account, an empty text or `sha256$x`: that matches nothing, and is no error.
 # - Argon2 is computed **once** by `store_password`, and once by `verify_password`; a second time only to replace a cheap Argon2 hash. A login that upgrades nothing writes nothing.
@@ -102,7 +102,7 @@ def verify_password(conn: psycopg.Connection, email: str, password: str) -> bool
 # - Nobody learns from your replies who has an account: unknown email, closed account and wrong password raise the same type with the same text and attributes, and `TooManyAttempts` comes for an email without account as it does for one with.
 # - Nor from your work: each of the three computes one Argon2 with the parameters above, as a success does. What is refused with `TooManyAttempts` computes none, and it makes no difference whether its password would have been right.
 # - After **5** failures for one email, wherever they came from, attempts for it are refused with `TooManyAttempts`; after **20** failures from one `ip`, whatever the emails, attempts from there. Both end when 15 minutes have passed since the first of these failures. A window that begins with the first failure and one that slides are both good. What was refused with `TooManyAttempts` was not compared, so it is no failure: it counts nowhere and prolongs nothing.
-# - `TooManyAttempts` has `retry_after`: in how many seconds it ends, give or take five.
+# - `TooManyAttempts` has `retry_after`, given as `TooManyAttempts(retry_after=893.0)` or set as an attribute: in how many seconds it ends, give or take five.
 # - A success is no failure, forgets the failures for its email, and leaves those from its `ip` as they are: an attacker has an account as well.
 # - No two attempts at the same moment get more guesses than there are left: where one is left one wrong password is compared, and the other attempt is refused. Attempts for different emails from different places never wait for each other.
 # - When a process dies between any two commands, nobody is shut out for longer than these 15 minutes.

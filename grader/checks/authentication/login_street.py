@@ -9,7 +9,7 @@ import argon2
 
 from grader.checks.authentication.attempts import DRIVER, Attempt, People, Told, told
 from grader.checks.authentication.hash_work import DRIVER as COUNTING
-from grader.checks.concurrency import CONN, Part, Scene
+from grader.checks.concurrency import CONN, Part, Scene, covered
 from grader.checks.concurrency.joined import Together
 from grader.checks.exercise import NotAnswered, Ruling, fail, unknown
 from grader.checks.holdings import in_redis, in_tables, tables
@@ -47,6 +47,11 @@ class History:
     @property
     def scenes(self) -> list[Scene]:
         return [s for s in (*self.races, self.crash, self.unrelated) if s]
+
+    @property
+    def coverage(self) -> str:
+        attempts = f"{sum(map(len, self.series.values()))} attempts one after the other"
+        return "; ".join(part for part in (attempts, covered(*self.scenes)) if part)
 
     def let_in(self, one: Told) -> bool:
         return type(one.value) is int and one.value == self.ids.get(one.attempt.email.lower())

@@ -41,16 +41,8 @@ def store_password(answer: Answer, bench: Bench) -> History:
 @store_password.property(weight=0)
 def tells_right_from_wrong(history: History) -> Ruling:
     """The stored password is recognised; every other one, however close, is not."""
-    for key, wanted in (
-        ("store", None),
-        ("right", True),
-        ("space", False),
-        ("case", False),
-        ("unknown", False),
-        ("closed", False),
-        ("old wrong", False),
-        ("weak wrong", False),
-    ):
+    wrong = ("space", "newline", "case", "unknown", "closed", "old wrong", "weak wrong")
+    for key, wanted in (("store", None), ("right", True), *((key, False) for key in wrong)):
         call = history.calls.get(key)
         if call is None:
             return unknown("An earlier call never came back.", [history.table()])
@@ -87,6 +79,7 @@ def no_hash_matches_nothing(history: History) -> Ruling:
 
 MISTAKEN = {
     "space": "A password is not tidied up: spaces at its ends are part of it.",
+    "newline": "A line break is a character too: only what read a line may take off what ended it.",
     "case": "A password is not folded: capitals are part of it.",
     "closed": "A row that holds no hash matches nothing, least of all itself.",
 }
@@ -130,7 +123,7 @@ def unique_salt(history: History) -> Ruling:
 
 @store_password.property(
     needs=["argon2id_at_rest"],
-    misconception="Some schemes look at the first 72 bytes only, or were made to look at less.",
+    misconception="Some schemes look at the first 72 bytes only, or were made to look at less; what is cut off need not be guessed.",
 )
 def long_passwords(history: History) -> Ruling:
     """A long password counts to its last character."""
@@ -138,9 +131,9 @@ def long_passwords(history: History) -> Ruling:
     if stored is None or end is None:
         return unknown("An earlier call never came back.")
     if not stored.reply.ok:
-        return fail("a password of 131 characters is stored", f"the call {blame(stored.reply)}")
+        return fail("a password of 1,301 characters is stored", f"the call {blame(stored.reply)}")
     return end.answer is False or fail(
-        "a password of which only the last of 131 characters is wrong is refused",
+        "a password of which only the last of 1,301 characters is wrong is refused",
         end.said(),
         evidence=[history.table("long", "long end")],
     )
@@ -168,10 +161,11 @@ def same_text_same_password(history: History) -> Ruling:
 )
 def upgrades_old_hashes(history: History) -> Ruling:
     """A successful login replaces an old or weak hash for good; an unsuccessful one changes nothing."""
-    for key in ("old", "weak"):
-        wrong, right = history.calls[f"{key} wrong"], history.calls[key]
-        shown = [history.table("old wrong", "old", "old again", "weak wrong", "weak")]
-        if wrong.after != wrong.before:
+    for key in ("old", "weak", "hasty"):
+        right = history.calls[key]
+        wrong = history.calls.get(f"{key} wrong", right)
+        shown = [history.table("old wrong", "old", "old again", "weak wrong", "weak", "hasty")]
+        if wrong is not right and wrong.after != wrong.before:
             return fail(
                 f"{wrong.what} changes nothing", f"it stored {shortened(wrong.after)}", evidence=shown
             )
@@ -229,6 +223,7 @@ def hash_work(history: History) -> Ruling:
         ("old again", 1, 1),
         ("weak wrong", 1, 1),
         ("weak", 1, 2),
+        ("hasty", 1, 2),
     ):
         call = history.calls[key]
         if not least <= sum(call.work) <= most:

@@ -11,6 +11,9 @@ from grader.checks.authentication.stored_hashes import old_hash, opens
 
 STORE, VERIFY = "store_password", "verify_password"
 CHEAP = argon2.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+ONE_PASS = argon2.PasswordHasher(
+    time_cost=1, memory_cost=64 * 1024, parallelism=1
+)  # memory enough, passes not
 
 
 def one_by_one(desk: Desk, salt: str, tail: str) -> bool:
@@ -38,6 +41,7 @@ def _first_calls(desk: Desk, password: str) -> bool:
     if history.calls["right"].reply.ended:
         return False
     desk.call("space", "verify it with a space more", VERIFY, "ada@example.com", password + " ")
+    desk.call("newline", "verify it with a line break more", VERIFY, "ada@example.com", password + "\n")
     desk.call("case", "verify it in capitals", VERIFY, "ada@example.com", password.upper())
     return True
 
@@ -68,11 +72,15 @@ def _upgrades(desk: Desk, password: str, legacy: str) -> None:
     desk.call("old", "old sha256: the right password", VERIFY, "old@example.com", legacy)
     desk.call("old again", "the same password again", VERIFY, "old@example.com", legacy)
     desk.call("weak", "weak Argon2: the right password", VERIFY, "weak@example.com", password)
+    desk.put("hasty@example.com", ONE_PASS.hash(password))
+    desk.call(
+        "hasty", "Argon2 of 64 MiB and 1 pass: the right password", VERIFY, "hasty@example.com", password
+    )
 
 
 def _long_ones(desk: Desk) -> None:
-    long = "Zoë liest Bücher über Öl. " * 5 + "#"
-    desk.call("long", "store a password of 131 characters", STORE, "zoe@example.com", long)
+    long = "Zoë liest Bücher über Öl. " * 50 + "#"
+    desk.call("long", "store a password of 1,301 characters", STORE, "zoe@example.com", long)
     desk.call("long end", "verify it with another last character", VERIFY, "zoe@example.com", long[:-1] + "$")
     typed = unicodedata.normalize("NFD", long)
     desk.call("typed", "verify it as another keyboard sends it", VERIFY, "zoe@example.com", typed)

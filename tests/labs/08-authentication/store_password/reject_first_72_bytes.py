@@ -1,4 +1,4 @@
-# fails: long_passwords -- "last of 131" "72 bytes"
+# fails: long_passwords -- "last of 1,301" "72 bytes"
 # As bcrypt was used to.
 hasher = argon2.PasswordHasher(time_cost=2, memory_cost=19456, parallelism=1)
 
