@@ -527,12 +527,12 @@ def revoke_key(conn: psycopg.Connection, prefix: str, clock) -> None:
 # `http` is an `httpx.Client` that reaches both. Each says the rest about itself at `<issuer>/.well-known/openid-configuration`; its endpoints are `<issuer>/authorize`, `<issuer>/token` and `<issuer>/jwks`. Both sign ID tokens with ES256, change their keys now and then, send `iss` along to the callback, and take the client's secret in the form or by HTTP Basic.
 #
 # - The redirect asks for `response_type=code`, a `scope` with `openid`, and the registered `redirect_uri`, whatever the request's headers say. A request for another host may be refused with 4xx.
-# - Each login has a `state`, a `nonce` and a PKCE verifier of its own (`code_challenge_method=S256`; 43 to 128 characters), drawn from the system's randomness; state and nonce have at least 22 characters.
+# - Each login has a `state`, a `nonce` and a PKCE verifier of its own (`code_challenge_method=S256`; 43 to 128 characters), drawn from the system's randomness, so that none tells another; state and nonce have at least 22 characters.
 # - A callback counts only in the browser that began the login, with its `state`, once, and within ten minutes of `clock`, also where somebody has kept cookies that ran out. The browser keeps cookies as real ones do: it comes from another site, so `SameSite=Strict` keeps them back.
 # - It counts only if its `iss` is the provider that this login was begun with, and only that one is ever sent the code.
 # - The ID token is signed by a key of that provider's set, has its issuer as `iss`, our `client_id` as `aud`, the `nonce` of this login, an `exp` that has not passed, and no `iat` or `nbf` in the future (a minute more or less does not matter). The other provider's keys count for nothing here. Userinfo is nobody's proof of a login.
 # - People are told apart by issuer and subject; anybody can claim an e-mail address.
-# - With the login the browser gets a session it did not have before: cookies from before open nothing afterwards. Its cookie has at least 22 characters, and nobody can make one up, not even who knows your code, the addresses that the login went through and the cookies of others.
+# - With the login the browser gets a session it did not have before, and no cookie from before opens it. Its cookie has at least 22 characters, and nobody can make one up, not even who knows your code, the addresses that the login went through and the cookies of others.
 # - Everything else at `/callback` is refused with 4xx, never with 5xx, and logs nobody in. Two people may log in at the same time.
 #
 # Example: Mallory begins a login, keeps the address his browser is to be sent to, and lures Ada's browser there; Ada is not logged in as Mallory.

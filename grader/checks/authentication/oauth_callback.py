@@ -172,11 +172,11 @@ def no_mix_up(history: History) -> Ruling:
 
 @oauth_callback.property(
     needs=["lets_people_in"],
-    misconception="Cookies can be planted and rewritten: one from before the login must be worth nothing after it, and what "
+    misconception="Cookies can be planted and rewritten: one from before the login must not open what it gives, and what "
     "one says counts only if nobody else could have written it.",
 )
 def new_session_at_login(history: History) -> Ruling:
-    """A login gives a new session that cannot be made up; the cookies from before it open nothing."""
+    """A login gives a new session that cannot be made up; no cookie from before opens it."""
     return none_works(history, "session")
 
 

@@ -6,18 +6,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from grader.checks.authentication.browser import Browser
+from grader.checks.authentication.derived import derived
 from grader.checks.authentication.oauth_scenes import History, query
 from grader.checks.authentication.oauth_site import Login, Site
 from grader.checks.running import Answer, Bench
 
 SAME = 11  # what `random` is seeded with, here and there; another than for what is asked of a provider
+ON_THE_WAY = ("state", "nonce", "code_challenge", "code")  # in the addresses that a login goes through
 ELSEWHERE = "the cookie that another process gave Alice, with other secrets, at the same time and with `random` in the same state"
 
 
 def first_login(site: Site, browser: Browser) -> Login:
-    """Alice's, at the beginning of the clock, with `random` in a known state."""
-    site.app.worker.call("__seed__", SAME)
-    return site.log_in(browser, site.home)
+    """Alice's, at the beginning of the clock, with `random` in a known state and the machine's clock at a known moment."""
+    with site.alike(SAME):
+        return site.log_in(browser, site.home)
 
 
 def guesses(
@@ -25,6 +27,7 @@ def guesses(
 ) -> None:
     """first: what `first_login` gave, in that browser."""
     history.needed = _needed(site, browser)
+    history.calculated = _calculated(site, first.sent)
 
     def guess(what: str, values: Mapping[str, str]) -> None:
         made_up = {n: replace(browser.jar[n], value=values.get(n, "none")) for n in history.needed}
@@ -37,8 +40,24 @@ def guesses(
         guess(number, dict.fromkeys(history.needed, number))
     for name in ("state", "code"):
         guess(f"the {name} of Alice's login", dict.fromkeys(history.needed, address.get(name, "none")))
+    known = {f"the {n}": t for n, t in (first.sent | address).items() if n in ON_THE_WAY}
+    made = {n: derived(browser.jar[n].value, known) for n in history.needed}
+    if all(made.values()):
+        guess(f"{next(iter(made.values()), '')} of Alice's login", {n: browser.jar[n].value for n in made})
     with Site(answer, bench) as other:
         guess(ELSEWHERE, first_login(other, other.browser()).cookies)
+
+
+def _calculated(site: Site, sent: Mapping[str, str]) -> dict[str, str]:
+    """Of a login's parameters those that another one tells, and how; "code_challenge" stands for its verifier."""
+    state, nonce = {"the state": sent.get("state", "")}, {"the nonce": sent.get("nonce", "")}
+    verifier = next((e.verifier for e in site.home.exchanges), "")
+    ways = {
+        "state": derived(sent.get("state", ""), nonce),
+        "nonce": derived(sent.get("nonce", ""), state),
+        "code_challenge": derived(verifier, state | nonce),
+    }
+    return {parameter: how for parameter, how in ways.items() if how}
 
 
 def _needed(site: Site, browser: Browser) -> list[str]:

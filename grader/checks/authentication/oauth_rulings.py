@@ -31,8 +31,15 @@ def fresh(history: History, name: str, parameter: str) -> Ruling:
             f"a {parameter} of its own for each login",
             f"{len(set(drawn))} different ones in {len(drawn)} logins",
         )
+    how = history.calculated.get(parameter)
+    if how:
+        return fail(
+            f"a {'verifier' if parameter == 'code_challenge' else parameter} from the system's randomness",
+            f"it is made of what stands in the address: {how}",
+            "Addresses stay in histories and logs; what can be calculated from one is no secret beside it.",
+        )
     return parameter not in history.repeated or fail(
         f"a {parameter} from the system's randomness",
-        "two logins got the same, as the module random was in the same state",
-        "random is made for simulations; secrets is made for this.",
+        "two logins got the same, as the module random was in the same state and the machine's clock showed the same",
+        "random is made for simulations, a clock for everybody; secrets is made for this.",
     )

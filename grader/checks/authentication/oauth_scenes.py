@@ -44,6 +44,7 @@ class History:
     redirects: list[tuple[str, str]] = field(default_factory=list)  # what the request said, redirect_uri
     verifiers: list[str] = field(default_factory=list)
     repeated: tuple[str, ...] = ()  # parameters that chance repeats
+    calculated: dict[str, str] = field(default_factory=dict)  # how they are made of one another, by parameter
     replay: tuple[Exchange, int] | None = None  # the callback opened again; times its code was redeemed
     odd: list[tuple[str, Exchange]] = field(default_factory=list)
     needed: list[str] = field(default_factory=list)  # names of the cookies without which nobody is logged in
@@ -99,8 +100,8 @@ def requests(site: Site, history: History) -> None:
             history.redirects.append((f"evil.example in {what}", login.sent.get("redirect_uri", "none")))
     twice = []
     for _ in range(2):
-        site.app.worker.call("__seed__", 7)
-        twice.append(site.begin(site.browser(), site.home).sent)
+        with site.alike(7):
+            twice.append(site.begin(site.browser(), site.home).sent)
     names = ("state", "nonce", "code_challenge")
     history.repeated = tuple(n for n in names if n in twice[0] and twice[0][n] == twice[1].get(n))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -11,6 +13,7 @@ from joserfc.jwk import ECKey, RSAKey
 from grader.checks.authentication.browser import Browser
 from grader.checks.authentication.served import Served
 from grader.checks.running import Answer, Bench
+from grader.checks.virtual_time import DRIVER as SWAP
 from grader.instruments.callers import Exchange
 from grader.instruments.clock import VirtualClock
 from grader.instruments.oidc import OpenIdProvider, path_and_query
@@ -19,9 +22,25 @@ from grader.instruments.serve import socket_in
 REDIRECT = "https://shop.example/callback"
 HOME, PARTNER = "http://id.home.example", "http://id.partner.example"
 DRIVER = """
+_still = [False]
+NANOSECONDS = ("time_ns", "monotonic_ns", "perf_counter_ns")
+
+
+def __stand_still__(still):
+    _still[0] = still
+
+
 def __open__(listener, clock, homes):
-    import httpx
+    import httpx, time
     from grader.instruments.answer_clock import connect
+
+    def machine(read, moment):
+        return lambda: moment if _still[0] else read()
+
+    # Not the monotonic clock in seconds: timers of the server's own run by it.
+    second = 1_790_000_000
+    nanoseconds = {name: machine(getattr(time, name), second * 10**9) for name in NANOSECONDS}
+    __swap__(time, time=machine(time.time, float(second)), **nanoseconds)
 
     class Nowhere(httpx.BaseTransport):
         def handle_request(self, request):
@@ -113,7 +132,7 @@ class Site:
             }
         clock = self.clock.serve(folder, "app")
         path = socket_in(folder, "app")
-        self.app = Served(answer, path, driver=DRIVER, start="__open__", args=(clock, homes))
+        self.app = Served(answer, path, driver=SWAP + DRIVER, start="__open__", args=(clock, homes))
 
     def __enter__(self) -> Site:
         return self
@@ -123,6 +142,14 @@ class Site:
         for idp in (self.home, self.partner):
             idp.close()
         self.clock.close()
+
+    @contextmanager
+    def alike(self, seed: int) -> Iterator[None]:
+        """Meanwhile chance and the machine's clock are in a state in which another process can be as well."""
+        self.app.worker.call("__seed__", seed)
+        self.app.worker.call("__stand_still__", True)
+        yield
+        self.app.worker.call("__stand_still__", False)
 
     def browser(self, other: Browser | None = None) -> Browser:
         """A new one, with the cookies of another if that is given."""
