@@ -10,7 +10,8 @@ import pytest
 
 from grader.checks.caching import lab
 from grader.checks.caching.flights import Flight
-from grader.checks.caching.flights import History as Flights
+from grader.checks.caching.get_or_compute_scenes import History as Flights
+from grader.checks.caching.get_or_compute_scenes import Latecomer, Orphans
 from grader.checks.caching.shared_cache import Received, SharedCache, directives
 from grader.checks.caching.values import PLAIN, amounts, is_product, nothing, says
 from grader.checks.running import Error, Opaque, Reply
@@ -177,6 +178,10 @@ def flight(value: str = "v", computed: int = 1, calls: int = 1, together: int = 
     return Flight(value, [Reply(value=value)] * calls, computed, together)
 
 
+def orphans(lease: float | None = 20.0, computed: int = 1, step: str = "", in_time: bool = True) -> Orphans:
+    return Orphans(step, 20, lease, in_time, flight(computed=computed, calls=2))
+
+
 def flights(**changed: Any) -> Flights:
     history = Flights(
         first=flight(),
@@ -184,10 +189,11 @@ def flights(**changed: Any) -> Flights:
         kept=flight(),
         later=flight(computed=2),
         other=flight(computed=3),
+        empty=flight(value="", calls=2),
         stampede=flight(calls=50, together=50),
-        orphaned=flight(calls=2),
+        latecomers=[Latecomer("SET claim NX", flight(calls=2))],
+        orphaned=[orphans(), orphans(computed=0, step="EVAL")],
         unasked=10.0,
-        lease=20.0,
         slow=flight(calls=3),
         overslept=flight(computed=2, calls=3),
     )
@@ -205,11 +211,15 @@ def flights(**changed: Any) -> Flights:
         ({"later": flight(computed=1)}, {"answers"}),
         ({"other": flight(computed=2)}, {"answers"}),
         ({"stampede": flight(computed=2, calls=50, together=50)}, {"one_computation"}),
-        ({"lease": None}, {"dead_holder_is_replaced"}),
+        ({"empty": flight(value="", computed=2, calls=2)}, {"answers"}),
+        ({"latecomers": [Latecomer("SET claim NX", flight(computed=2, calls=2))]}, {"looks_once_more"}),
+        ({"orphaned": [orphans(lease=None)]}, {"dead_holder_is_replaced"}),
+        ({"orphaned": [orphans(), orphans(lease=None, step="EXPIRE")]}, {"dead_holder_is_replaced"}),
         ({"unasked": None}, {"dead_holder_is_replaced"}),
         ({"unasked": 3600.0}, {"dead_holder_is_replaced"}),
-        ({"in_time": False, "orphaned": flight(computed=0, calls=0)}, {"dead_holder_is_replaced"}),
-        ({"orphaned": flight(computed=0, calls=2)}, {"dead_holder_is_replaced"}),
+        ({"orphaned": [orphans(computed=0, in_time=False)]}, {"dead_holder_is_replaced"}),
+        ({"orphaned": [orphans(computed=0)]}, {"dead_holder_is_replaced"}),
+        ({"orphaned": [orphans(computed=2)]}, {"dead_holder_is_replaced"}),
         ({"slow": flight(computed=2, calls=3)}, {"slow_compute_is_not_doubled"}),
         ({"overslept": flight(computed=3, calls=3)}, {"nobody_elses_claim"}),
     ],
