@@ -532,7 +532,7 @@ def revoke_key(conn: psycopg.Connection, prefix: str, clock) -> None:
 # - It counts only if its `iss` is the provider that this login was begun with, and only that one is ever sent the code.
 # - The ID token is signed by a key of that provider's set, has its issuer as `iss`, our `client_id` as `aud`, the `nonce` of this login, an `exp` that has not passed, and no `iat` or `nbf` in the future (a minute more or less does not matter). The other provider's keys count for nothing here. Userinfo is nobody's proof of a login.
 # - People are told apart by issuer and subject; anybody can claim an e-mail address.
-# - With the login the browser gets a session it did not have before, and no cookie from before opens it. Its cookie has at least 22 characters, and nobody can make one up, not even who knows your code, the addresses that the login went through and the cookies of others.
+# - With the login the browser gets a session it did not have before, and no cookie from before opens it. Its cookie is `Secure` and `HttpOnly` and has at least 22 characters, and nobody can make one up, not even who knows your code, the addresses that the login went through and the cookies of others.
 # - Everything else at `/callback` is refused with 4xx, never with 5xx, and logs nobody in. Two people may log in at the same time.
 #
 # Example: Mallory begins a login, keeps the address his browser is to be sent to, and lures Ada's browser there; Ada is not logged in as Mallory.

@@ -17,6 +17,7 @@ class Kept:
     path: str
     strict: bool
     until: float  # on the judge's clock
+    closed: bool = False  # Secure and HttpOnly
 
 
 @dataclass
@@ -71,6 +72,7 @@ class Browser:
             attributes.get("path") or "/",
             attributes.get("samesite", "").lower() == "strict",
             until,
+            {"secure", "httponly"} <= set(attributes),
         )
 
 

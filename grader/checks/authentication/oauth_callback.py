@@ -186,9 +186,15 @@ def new_session_at_login(history: History) -> Ruling:
     "look at a clock, run `random`, read addresses, hash names.",
 )
 def session_cannot_be_guessed(history: History) -> Ruling:
-    """A session's cookie is long, and neither code nor addresses nor other sessions tell it."""
+    """A session's cookie is long, Secure and HttpOnly, and neither code nor addresses nor other sessions tell it."""
     if history.guessed:
         return fail("a session that nobody can make up", history.guessed)
+    if history.exposed:
+        return fail(
+            "a session's cookie that is Secure and HttpOnly",
+            f"{' and '.join(history.needed)}: not both",
+            "What scripts read or the plain wire carries need not be guessed: it is stolen.",
+        )
     return long_and_unlike(history.sessions, "sessions") if history.sessions else unknown(NEVER)
 
 

@@ -27,6 +27,7 @@ def guesses(
 ) -> None:
     """first: what `first_login` gave, in that browser."""
     history.needed = _needed(site, browser)
+    history.exposed = not any(browser.jar[name].closed for name in history.needed)
     history.calculated = _calculated(site, first.sent)
 
     def guess(what: str, values: Mapping[str, str]) -> None:

@@ -48,6 +48,7 @@ class History:
     replay: tuple[Exchange, int] | None = None  # the callback opened again; times its code was redeemed
     odd: list[tuple[str, Exchange]] = field(default_factory=list)
     needed: list[str] = field(default_factory=list)  # names of the cookies without which nobody is logged in
+    exposed: bool = False  # whether none of those is both Secure and HttpOnly
     guessed: str = ""  # a cookie that somebody made up, and who is in with it
 
     def tried(self, what: str, family: str, login: Login, leaked: str = "") -> None:
