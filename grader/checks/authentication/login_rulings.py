@@ -67,6 +67,7 @@ def told_when(history: History) -> Ruling:
         ("time", LIMIT, 240),
         ("account", LIMIT, WINDOW),
         ("address", ADDRESS_LIMIT, WINDOW),
+        ("address in time", ADDRESS_LIMIT, WINDOW - 360),
     ):
         one = history.series[name][number]
         if not history.throttled(one):

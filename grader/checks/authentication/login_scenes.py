@@ -89,6 +89,9 @@ def one_by_one(street: Street) -> None:
         if name == "own account":
             street.together.clock.advance(WINDOW + SLACK)
             street.keep("address over", people.right(bob, attempts[0].ip))
+    _address_over_time(street)
+    if history.hung:
+        return
     street.forget()
     # A minute before a full quarter of an hour, so that windows that begin on the hour end in between.
     clock = street.together.clock
@@ -102,6 +105,17 @@ def one_by_one(street: Street) -> None:
     ):
         clock.advance(later)
         street.keep("time", *attempts)
+
+
+def _address_over_time(street: Street) -> None:
+    """Guesses at strangers from one network address, six minutes long; the last is refused for nine more."""
+    people, host = street.people, street.people.host()
+    street.forget()
+    for later, guesses in ((0, ADDRESS_LIMIT - LIMIT), (300, LIMIT), (60, 1)):
+        street.together.clock.advance(later)
+        street.keep("address in time", *(people.wrong(people.stranger(), host) for _ in range(guesses)))
+        if street.history.hung:
+            return
 
 
 def races(street: Street) -> None:
