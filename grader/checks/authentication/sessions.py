@@ -109,9 +109,11 @@ def cannot_be_guessed(history: History) -> Ruling:
     """An id is long, random, and says nothing about another one."""
     one, other = history.repeated
     if one == other or not other:
-        again = "the same again" if other else "no cookie"
+        again = "the same again" if other else f"no cookie ({history.repetition})"
         return fail(
-            "another id at every login", f"{again}, where `random` had the same seed and no time had passed"
+            "another id at every login",
+            f"{again}, where `random` had the same seed and no time had passed",
+            "What `random` gives follows from its seed, and can be computed from some of it: ids come from `secrets`.",
         )
     return long_and_unlike([i for i in history.ids if i])
 

@@ -49,6 +49,7 @@ class History:
     asked: dict[str, Asked] = field(default_factory=dict)
     ids: list[str] = field(default_factory=list)  # what was in the cookies of logins
     repeated: list[str] = field(default_factory=list)  # the same when chance was made to repeat itself
+    repetition: str = ""  # how the last of those was answered
     readable: str = ""
     schedules: Exploration | None = None  # a page and a logout
     everywhere: Exploration | None = None  # a page and a logout everywhere
@@ -132,7 +133,8 @@ def come_in(venue: Venue, browsing: Browsing) -> bool:
         me(f"garbage {number}", what, text)
     for _ in range(2):
         here.worker.call("__seed__", 7)
-        cookie = cookie_of(login(here, bob))
+        reply = login(here, bob)
+        cookie, history.repetition = cookie_of(reply), reply.trouble or reply.line()
         history.repeated.append(cookie.value if cookie else "")
     return True
 
