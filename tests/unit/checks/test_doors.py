@@ -76,6 +76,8 @@ def door() -> Attempts:
     }
     history.series = {name: [told(w) for w in series] for name, series in words.items()}
     history.series["time"] += [told("throttled", left=240), *[told("throttled", left=20)] * 6, told("in")]
+    late = told("throttled", left=WINDOW - 360)
+    history.series["address in time"] = [*[told("denied")] * ADDRESS_LIMIT, late]
     denied = [told("denied", email) for email in (ADA, "nobody@mail.example", "cyd@shop.example", ADA)]
     history.series["plain"] = [told("in"), told("in", ADA.upper()), *denied]
     history.races = [scene(Run(state=1, replies=[Reply(value=[]), Reply(value=[])]))]
@@ -109,6 +111,9 @@ LOGIN = {
     "a network address too far": ("address", ADDRESS_LIMIT, told("denied"), ["address_is_throttled"]),
     "a success is a failure": ("office", ADDRESS_LIMIT, told("throttled"), ["success_forgives_its_own"]),
     "a success clears the address": ("own account", 26, told("denied"), ["success_forgives_its_own"]),
+    "another moment for an address": (
+        "address in time", ADDRESS_LIMIT, told("throttled", left=WINDOW), ["ends_in_time"]
+    ),
     "no moment to come back at": ("time", LIMIT, replace(told("throttled"), retry_after=None), ["ends_in_time"]),
     "refused attempts count": ("time", LIMIT + 7, told("throttled"), ["ends_in_time"]),
     "a password in an error": ("forgiven", 0, replace(told("denied"), text="Open-Sesame"), ["passwords_go_nowhere"]),
@@ -194,6 +199,7 @@ def shop() -> sessions_scenes.History:
         "logout": asked(204, 0, REMOVED), "ended there": nobody, "ended mine": mine,
         "logout nobody": nobody, "logout again": asked(204), "all": asked(204), "gone mine": nobody,
         "gone fresh": mine, "idle 1": mine, "idle late": nobody, "absolute 1": mine, "absolute end": nobody,
+        "old has run out a page": mine, "old was logged out a logout": mine,
     }  # fmt: skip
     run = Run(
         choices=parse("1 2"), endings=["returned"] * 2, replies=[mine.exchange, Exchange("POST", "/x", 204)]
@@ -224,6 +230,7 @@ def test_good_sessions_are_full_marks():
         ("idle 1", asked(401, 7), "ends_when_idle"),
         ("idle late", replace(asked(200, 7), account=0), "ends_when_idle"),
         ("absolute end", replace(asked(200, 7), account=0), "ends_in_any_case"),
+        ("old was logged out a logout", asked(401, 7), "old_cookies_do_nothing"),
     ],
 )  # fmt: skip
 def test_one_request_answered_otherwise_fails_its_property(name, answer, wanted):
@@ -309,9 +316,9 @@ def counter() -> Keys:
         "rotated": [Said("rotate_key", "returned", history.keys["rotated"].text)],
         "overlap": [owner(1), owner(1), owner(1), NO_SCOPE, BAD, BAD], "before": [owner(1)], "bad rotated": [BAD] * 3,
         "grand": [Said("create_key", "returned", "shop_grand"), NO_SCOPE],
-        "day": [owner(1), owner(1)], "ended": [BAD, BAD], "later": [BAD, owner(1)],
+        "day": [owner(1), owner(1)], "ended": [BAD] * 3, "later": [BAD, owner(1)],
         "revoked": [Said("revoke_key", "returned", None), BAD, BAD, BAD, owner(1)],
-        "revoked later": [Said("revoke_key", "returned", None), BAD, owner(1)],
+        "revoked later": [Said("revoke_key", "returned", None), BAD, owner(1)], "spared": [owner(1), owner(1)],
     }  # fmt: skip
     history.statements = ["SELECT ... WHERE prefix = $1"]
     won, lost = (
@@ -346,6 +353,7 @@ def test_good_keys_are_full_marks():
         ("revoked", 2, owner(1), ["revoked_at_once"]),
         ("revoked", 4, BAD, ["revoked_at_once"]),
         ("revoked later", 1, owner(1), ["revoked_at_once"]),
+        ("spared", 1, BAD, ["revoked_at_once"]),
     ],
 )
 def test_one_call_that_ends_otherwise_fails_its_property(series, number, answer, wanted):
