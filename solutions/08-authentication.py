@@ -114,11 +114,14 @@ def verify_password(conn: psycopg.Connection, email: str, password: str) -> bool
 HASHER = Argon2Hasher(time_cost=1, memory_cost=1024, parallelism=1)  # as the stored hashes: cheap, for the check
 ### BEGIN SOLUTION
 # The script counts a guess before it is made, and gives each counter its end with its first count, in one step of the
-# server; a sliding log in a sorted set is exacter and larger, and a lock around the whole is as right and slower.
+# server; a counter that is back at nothing is removed, or its window would begin with a guess that was right.
+# A sliding log in a sorted set is exacter and larger, and a lock around the whole is as right and slower.
 TAKE = """
+local wait = -1
 for i, key in ipairs(KEYS) do
-  if tonumber(redis.call('GET', key) or 0) >= tonumber(ARGV[i]) then return {0, redis.call('PTTL', key)} end
+  if tonumber(redis.call('GET', key) or 0) >= tonumber(ARGV[i]) then wait = math.max(wait, redis.call('PTTL', key)) end
 end
+if wait >= 0 then return {0, wait} end
 for _, key in ipairs(KEYS) do
   if redis.call('INCR', key) == 1 then redis.call('EXPIRE', key, ARGV[3]) end
 end
@@ -126,7 +129,7 @@ return {1, 0}
 """
 GIVE_BACK = """
 redis.call('DEL', KEYS[1])
-if tonumber(redis.call('GET', KEYS[2]) or 0) > 0 then redis.call('DECR', KEYS[2]) end
+if redis.call('DECR', KEYS[2]) <= 0 then redis.call('DEL', KEYS[2]) end
 """
 NOBODY = HASHER.hash(secrets.token_urlsafe(16))  # to compare with where there is no hash
 
