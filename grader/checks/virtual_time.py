@@ -54,7 +54,7 @@ def __pooled__(name, *args):
                     connection.row_factory = psycopg.rows.tuple_row
 '''
 )
-# Beside a clock that holds sleepers: those who were called, and the threads they leave behind, are told apart.
+# Beside a clock that holds sleepers, and after the driver above: those who were called, and the threads they leave behind, are told apart.
 CALLED = """
 import threading as __threading__
 import weakref as __weakref__
@@ -88,10 +88,7 @@ def __others_sleep_apart__(path):
     def sleep(seconds):
         (own if getattr(__mine__, "called", False) else apart.sleep)(seconds)
 
-    time.sleep = sleep
-    for name, value in list(globals().items()):
-        if value is own:
-            globals()[name] = sleep
+    __swap__(time, sleep=sleep)
 
 
 def __waits_take_virtual_time__():

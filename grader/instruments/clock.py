@@ -81,15 +81,13 @@ class VirtualClock:
     @property
     def sleepers(self) -> list[datetime]:
         """When those who sleep now will wake, soonest first."""
-        with self.changed:
-            return [EPOCH + timedelta(microseconds=m) for m, _ in sorted(self._asleep.values())]
+        return self.asleep()
 
-    def asleep(self, caller: str) -> list[datetime]:
-        """When those of this caller's who sleep now will wake, soonest first."""
+    def asleep(self, caller: str | None = None) -> list[datetime]:
+        """The same, of this caller's alone if one is given."""
         with self.changed:
-            return [
-                EPOCH + timedelta(microseconds=m) for m, who in sorted(self._asleep.values()) if who == caller
-            ]
+            due = sorted(m for m, who in self._asleep.values() if caller in (None, who))
+        return [EPOCH + timedelta(microseconds=m) for m in due]
 
     def watch(self, told: Callable[[], None]) -> None:
         """`told()` is called after every move of the clock."""

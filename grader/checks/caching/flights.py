@@ -105,14 +105,16 @@ class Tower:
     def resting(self) -> bool:
         """Whether every call has ended, computes, sleeps, or waits inside the server."""
         over = sum(call.done() for call in self.calls)
+        return bool(over + len(self.computing()) + self.waiting() >= len(self.calls))
+
+    def waiting(self) -> int:
+        """How many calls sleep, or wait inside the server."""
         blocked = sum(s.waiting() for s in self.place.proxy.steps() if s.state == "running")
-        asleep = self.place.clock.asleep("app")
-        return bool(over + len(self.computing()) + len(asleep) + blocked >= len(self.calls))
+        return len(self.place.clock.asleep("app")) + blocked
 
     def second_waits(self) -> bool:
         """Whether the second call has ended, or waits for the first one."""
-        blocked = any(s.waiting() for s in self.place.proxy.steps() if s.state == "running")
-        return self.calls[1].done() or bool(self.place.clock.asleep("app")) or blocked
+        return self.calls[1].done() or self.waiting() > 0
 
     def settle(self, condition: Callable[[], bool] | None = None) -> bool:
         """Until the condition holds, or nothing moves: threads may wait for each other inside a process.

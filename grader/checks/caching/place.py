@@ -81,7 +81,7 @@ class Place:
         self._answer, self.bench, self.database = answer, bench, database
         self.journal = Journal()
         self.clock = VirtualClock(sleeping=sleeping)
-        self.clock.watch_sleepers(self._somebody_sleeps)
+        self.clock.watch_sleepers(self.journal.tell)  # whoever waits for something to come about looks again
         self.folder = bench.scratch()
         url = bench.redis_url()
         self.proxy = RespProxy(url, self.folder, journal=self.journal, clock=self.clock, **proxy)
@@ -148,11 +148,6 @@ class Place:
             for part, left in fields.items():
                 found[f"{key} {name(part)}"] = min((t for t in (left, whole) if t is not None), default=None)
         return found
-
-    def _somebody_sleeps(self) -> None:
-        """Whoever waits for something to come about looks again."""
-        with self.journal.changed:
-            self.journal.tell()
 
     def later(self, seconds: float, *workers: Any) -> None:
         """Time passes. Threads that calls to these workers have left behind do, each at its moment, what they are for.
